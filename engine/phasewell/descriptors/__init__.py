@@ -1,0 +1,1 @@
+"""Twelve descriptors per cell, moments per field, and the profile."""

@@ -1,0 +1,1 @@
+"""Pixels in: source readers, layouts and the OME-Zarr plate store."""

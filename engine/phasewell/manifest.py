@@ -1,0 +1,58 @@
+"""The run's commit point: what was made from what, by which code. No device, host or time enters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+
+def canonical_json(document: Any) -> bytes:
+    """Return one fixed byte form of a JSON document: sorted keys, no spaces, no NaN, UTF-8."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
+
+
+def digest_json(document: Any) -> str:
+    """Return the SHA-256 of `canonical_json`, in hexadecimal."""
+    return hashlib.sha256(canonical_json(document)).hexdigest()
+
+
+class PartEntry(BaseModel):
+    """One committed part: where it is, the content key it was made for, and the digest of its bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    well: str
+    time: int
+    path: str  # relative to the run folder
+    key: str
+    sha256: str
+    n_processed: int
+    n_quarantined: int
+    n_missing: int
+    n_cells: int
+
+
+class RunManifest(BaseModel):
+    """All parts of a finished run in plate order; written last, so its presence means the run is complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    plate: str
+    plate_digest: str
+    config: dict[str, Any]
+    code_version: str
+    definitions: str
+    parts: tuple[PartEntry, ...]
+    files: dict[str, str]  # other files of the run by name -> SHA-256, such as profiles.parquet
+    n_expected: int
+    n_processed: int
+    n_quarantined: int
+    n_missing: int

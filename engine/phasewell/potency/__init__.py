@@ -1,0 +1,1 @@
+"""Models of potency on profiles, and their honest validation."""

@@ -1,0 +1,1 @@
+"""Is this frame usable: brightness, saturation, focus, illumination, confluence."""

@@ -1,0 +1,1 @@
+"""Plan, task, commit: the only layer that knows both files and compute."""

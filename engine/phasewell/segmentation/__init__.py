@@ -1,0 +1,1 @@
+"""The eight steps from an 8-bit frame to a label image."""

@@ -1,0 +1,1 @@
+"""Synthetic plates with known truth."""

@@ -1,0 +1,1 @@
+"""Rows out: schema, Parquet parts, DuckDB and exports."""

@@ -1,0 +1,1 @@
+"""CPU build of the phasewell kernels."""

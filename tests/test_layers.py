@@ -1,0 +1,59 @@
+"""The house rules: imports point down, modules and functions stay small, no dumping-ground modules."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ENGINE = ROOT / "engine" / "phasewell"
+VOCABULARY = {"errors", "plate", "frames", "cells", "profiles", "manifest", "config"}
+PARTS = {"images", "tables", "quality", "segmentation", "descriptors", "inference", "learning", "potency", "simulation"}
+LAYER = dict.fromkeys(VOCABULARY, 0) | {"device": 1} | dict.fromkeys(PARTS, 2) | {"runs": 3, "report": 3}
+LAYER |= {"__init__": 4, "cli": 5, "__main__": 6}
+BANNED = {"utils", "util", "helpers", "common", "misc", "tools", "base", "core"}
+# imports needed for types only are checked as well: a type is a dependency of the reader
+MODULES = sorted([*ENGINE.rglob("*.py"), *(ROOT / "kernels").rglob("*.py")])
+
+
+def unit_of(path: Path) -> str:
+    part = path.relative_to(ENGINE).parts[0]
+    return part.removesuffix(".py")
+
+
+def imported_units(path: Path) -> set[str]:
+    units = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        units |= {name.split(".")[1] for name in names if name.startswith("phasewell.")}
+    return units & LAYER.keys()
+
+
+@pytest.mark.parametrize("path", sorted(ENGINE.rglob("*.py")), ids=lambda p: str(p.relative_to(ENGINE)))
+def test_imports_point_down(path: Path) -> None:
+    here = unit_of(path)
+    for other in imported_units(path) - {here}:
+        allowed = LAYER[other] < LAYER[here] or LAYER[other] == LAYER[here] == 0
+        assert allowed, f"{path.name} ({here}) imports {other}: imports must point down"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_and_functions_stay_small(path: Path) -> None:
+    source = path.read_text()
+    assert source.count("\n") <= 400, f"{path}: more than 400 lines"
+    assert path.stem not in BANNED, f"{path}: name says nothing"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            size = (node.end_lineno or 0) - node.lineno + 1
+            assert size <= 60, f"{path}:{node.lineno} {node.name} has {size} lines"
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {unit_of(path) for path in ENGINE.rglob("*.py")} <= LAYER.keys()
