@@ -1,0 +1,5 @@
+"""`python -m phasewell` is `phasewell`."""
+
+from phasewell.cli import main
+
+main()

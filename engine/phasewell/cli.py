@@ -1,0 +1,368 @@
+"""The command line: parse, call one function, print."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import cyclopts
+from cyclopts import Parameter
+
+from phasewell import __version__
+from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, PhasewellError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+app = cyclopts.App(
+    name="phasewell",
+    version=__version__,
+    help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
+)
+config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
+app.command(config_app)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on stdout; text goes to stderr.")]
+Set = Annotated[tuple[str, ...], Parameter(name="--set", help="Override a key: section.key=value. May be repeated.")]
+Quiet = Annotated[bool, Parameter(name=("-q", "--quiet"), negative="", help="No progress bar.")]
+
+
+def _show(document: Mapping[str, Any], text: str, json: bool) -> None:
+    """Print text for people, or one JSON document for programs and the text beside it."""
+    if json:
+        print(jsonlib.dumps(document, indent=2, allow_nan=False, default=str))
+    print(text, file=sys.stderr if json else sys.stdout)
+
+
+@app.command
+def demo(output: Path = Path("demo"), *, quiet: Quiet = False, json: Json = False) -> int:
+    """Run the bundled real mini-plate and a simulated 15-clone plate, from frames to report.
+
+    Parameters
+    ----------
+    output
+        Folder for both plates, both runs and both reports.
+    """
+    from phasewell.demo import run_demo
+
+    result = run_demo(output, progress=not quiet, say=lambda line: print(line, file=sys.stderr if json else sys.stdout))
+    _show(result, "\n".join(result["summary"]), json)
+    return EXIT_DONE
+
+
+@app.command
+def doctor(*, json: Json = False) -> int:
+    """Show devices, versions and free space, and what is missing with the line that installs it."""
+    from phasewell.doctor import examine
+
+    report = examine()
+    _show(report, "\n".join(report["lines"]), json)
+    return EXIT_DONE
+
+
+@app.command
+def ingest(
+    source: Path,
+    store: Path,
+    *,
+    layout: Literal["auto", "regex", "table", "imagexpress", "operetta"] = "auto",
+    pattern: str | None = None,
+    table: Path | None = None,
+    pixel_size_um: float | None = None,
+    channel: str | None = None,
+    plane: str | None = None,
+    interval_h: float | None = None,
+    window: tuple[int, int] | None = None,
+    platemap: Path | None = None,
+    codec: Literal["raw", "zstd"] = "raw",
+    workers: int = 0,
+    dry_run: bool = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Read a folder of raw frames into a plate store; run it again to add only what is new.
+
+    Parameters
+    ----------
+    source
+        Folder of raw frames; it is never written.
+    store
+        The OME-Zarr plate to make or to extend, such as plate.zarr.
+    pattern
+        For layout regex: a regular expression with the groups well, field, time, channel.
+    table
+        For layout table: CSV or Parquet with file names and plate, well, field, time.
+    pixel_size_um
+        um per pixel where the files do not say it. There is no default.
+    window
+        Low and high grey value that map a 16-bit plate to 8 bit; fixed at the first ingest. Left out: from a sample.
+    dry_run
+        Only say what would be read: wells x fields x times, missing, duplicates, odd shapes, unmatched names.
+    """
+    from phasewell.images import ingest as ingest_plate
+    from phasewell.images import scan
+
+    options: dict[str, Any] = {
+        "layout": layout,
+        "pattern": pattern,
+        "table": table,
+        "pixel_size_um": pixel_size_um,
+        "channel": channel,
+        "plane": plane,
+        "interval_h": interval_h,
+    }
+    if dry_run:
+        found = scan(source, **options)
+        _show(found.to_dict(), found.to_text(), json)
+        return EXIT_DONE
+    with _progress("ingest", quiet) as progress:
+        report = ingest_plate(
+            source,
+            store,
+            **options,
+            window=window or "auto",
+            platemap=platemap,
+            codec=codec,
+            workers=workers,
+            progress=progress,
+        )
+    _show(report.to_dict(), report.to_text(), json)
+    return EXIT_DONE if report.is_complete else EXIT_INCOMPLETE
+
+
+@app.command
+def validate(store: Path, *, json: Json = False) -> int:
+    """Check a plate store: metadata against OME-NGFF, and the checksum of every stored frame."""
+    from phasewell.images import validate_plate
+
+    report = validate_plate(store)
+    _show(report.to_dict(), report.to_text(), json)
+    return EXIT_DONE if report.is_valid else EXIT_INCOMPLETE
+
+
+@app.command
+def simulate(
+    store: Path,
+    *,
+    clones: int = 15,
+    fields: int = 64,
+    times: int = 15,
+    seed: int = 0,
+    size: int = 1000,
+    workers: int = 0,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Make a synthetic plate with known truth; the same seed gives the same bytes.
+
+    Parameters
+    ----------
+    size
+        Height and width of a frame in pixels.
+    """
+    from phasewell.runs import simulate as simulate_plate
+
+    with _progress("simulate", quiet) as progress:
+        plate = simulate_plate(
+            store,
+            clones=clones,
+            fields=fields,
+            times=times,
+            seed=seed,
+            frame_shape=(size, size),
+            workers=workers,
+            progress=progress,
+        )
+    document = {"store": str(store), "wells": len(plate.wells), "frames": plate.n_frames_expected, "simulated": True}
+    _show(document, f"{store}: simulated, {len(plate.wells)} wells, {plate.n_frames_expected} frames", json)
+    return EXIT_DONE
+
+
+@app.command
+def plan(config: Path, *, set_: Set = (), json: Json = False) -> int:
+    """Say what a run would do: units to do and cached, minutes, memory and disk."""
+    from phasewell.config import load_config
+    from phasewell.runs import plan as plan_run
+
+    planned = plan_run(load_config(config, set_))
+    _show(planned.to_dict(), planned.to_text(), json)
+    return EXIT_DONE
+
+
+@app.command
+def run(config: Path, *, set_: Set = (), quiet: Quiet = False, json: Json = False) -> int:
+    """Process a plate: segment, measure, commit. The same command resumes after any interruption."""
+    from phasewell.config import load_config
+    from phasewell.runs import run as run_plate
+
+    with _progress("run", quiet) as progress:
+        result = run_plate(load_config(config, set_), progress=progress)
+    _show(result.to_dict(), result.last_line, json)
+    return int(result.exit_code)
+
+
+@app.command
+def status(run: Path, *, json: Json = False) -> int:
+    """Say how far a run is, from any shell that sees its folder."""
+    from phasewell.runs import status as run_status
+
+    report = run_status(run)
+    _show(report, "\n".join(f"{key}: {value}" for key, value in report.items()), json)
+    return EXIT_DONE
+
+
+@app.command
+def fit(
+    run: Path,
+    *,
+    kind: tuple[Literal["lasso", "forest", "xgboost"], ...] = ("lasso", "forest", "xgboost"),
+    target: str = "potency",
+    group: str = "clone",
+    window_h: tuple[float, float] | None = None,
+    fields: int | None = None,
+    shuffles: int = 0,
+    seed: int = 0,
+    json: Json = False,
+) -> int:
+    """Fit potency models on a finished run, validated by leaving one clone out.
+
+    Parameters
+    ----------
+    target
+        Column of the plate map that holds what to predict.
+    group
+        Column of the plate map that says which wells belong together; they never part in validation.
+    window_h
+        First and last hour of the profile, both inclusive. Left out: all hours.
+    fields
+        How many random fields per well. Left out: all.
+    shuffles
+        Also fit this many shuffles of the target over the groups, to show what chance gives.
+    """
+    from phasewell.runs import fit_models
+
+    fitted = fit_models(run, kind, target, group, window_h=window_h, fields=fields, shuffles=shuffles, seed=seed)
+    lines = [f"{f['kind']}: {f['sentence']}" for f in fitted]
+    _show({"models": fitted}, "\n".join(lines), json)
+    return EXIT_DONE
+
+
+@app.command
+def predict(run: Path, model: Path, *, json: Json = False) -> int:
+    """Predict potency of every well of a run with a fitted model folder."""
+    from phasewell.runs import predict_wells
+
+    predictions = predict_wells(run, model)
+    lines = [f"{row['well']}: {row['predicted']:.2f}" for row in predictions]
+    _show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
+    return EXIT_DONE
+
+
+@app.command
+def report(run: Path, *, masks: Path | None = None, output: Path | None = None, json: Json = False) -> int:
+    """Write the run's report: one HTML file that opens offline.
+
+    Parameters
+    ----------
+    masks
+        CSV with columns file, well, field, time, chamber: hand masks to measure the segmentation against.
+    """
+    from phasewell.report import write_report
+
+    if masks is not None:
+        from phasewell.runs import measure_agreement
+
+        measure_agreement(run, masks)
+    path = write_report(run, output=output)
+    _show({"report": str(path)}, str(path), json)
+    return EXIT_DONE
+
+
+@app.command
+def export(
+    run: Path, output: Path | None = None, *, to: Literal["parquet", "duckdb", "csv"] = "parquet", json: Json = False
+) -> int:
+    """Write the run's tables as Parquet, CSV or a DuckDB database (default: results.duckdb in the run folder)."""
+    from phasewell.tables import build_database
+    from phasewell.tables import export as export_tables
+
+    if to == "duckdb" and output is None:
+        paths = [build_database(run)]
+    else:
+        paths = export_tables(run, to=to, output=output or run / "export")
+    _show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), json)
+    return EXIT_DONE
+
+
+@config_app.command(name="init")
+def config_init(
+    path: Path = Path("run.toml"), *, store: str = "plate.zarr", output: str = "run", json: Json = False
+) -> int:
+    """Write a configuration with every key, its default and what it means."""
+    from phasewell.config import describe_config
+
+    if path.exists():
+        raise UsageError(f"{path} exists; choose another name or edit it")
+    path.write_text(describe_config(store, output), encoding="utf-8")
+    _show({"config": str(path)}, str(path), json)
+    return EXIT_DONE
+
+
+@config_app.command(name="show")
+def config_show(path: Path, *, set_: Set = (), json: Json = False) -> int:
+    """Show the configuration as a run would see it."""
+    from phasewell.config import load_config
+
+    document = load_config(path, set_).model_dump(mode="json")
+    _show(document, "", json=True) if json else print(config_text(document))
+    return EXIT_DONE
+
+
+@config_app.command(name="schema")
+def config_schema(*, json: Json = False) -> int:  # noqa: ARG001 - every verb takes --json; this one is JSON anyway
+    """Print the JSON schema of the configuration, for editors."""
+    from phasewell.config import Config
+
+    print(jsonlib.dumps(Config.model_json_schema(), indent=2))
+    return EXIT_DONE
+
+
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
+    """Print the completion script of a shell."""
+    print(app.generate_completion(shell=shell))
+    return EXIT_DONE
+
+
+def _progress(verb: str, quiet: bool) -> Any:
+    from phasewell.progress import bar, no_bar
+
+    return no_bar() if quiet else bar(verb)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; errors become one message and the code of their class."""
+    tokens = sys.argv[1:] if arguments is None else arguments
+    code = _guard(lambda: app(tokens, exit_on_error=False, print_error=False, result_action="return_value"), tokens)
+    if arguments is None:
+        sys.exit(code)
+    return code
+
+
+def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
+    try:
+        result = call()
+    except PhasewellError as error:
+        code, message = error.exit_code, str(error)
+    except cyclopts.CycloptsError as error:
+        code, message = UsageError.exit_code, str(error)
+    except KeyboardInterrupt:
+        code, message = EXIT_SIGINT, "interrupted; the same command resumes"
+    else:
+        return result if isinstance(result, int) else EXIT_DONE
+    print(f"phasewell: {message}", file=sys.stderr)
+    if "--json" in tokens:
+        print(jsonlib.dumps({"error": message, "exit_code": code}))
+    return code

@@ -1,0 +1,86 @@
+"""What this machine can do for phasewell, and the line that installs what it lacks."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import phasewell
+from phasewell.device import count_gpus
+
+_EXTRAS = {  # extra -> (distribution that shows it is there, what it is for)
+    "cluster": ("distributed", "executor dask: both cores of this machine, or a cluster"),
+    "cuda13": ("cupy-cuda13x", "arrays on a GPU"),
+    "train": ("torch", "training of networks"),
+    "postgres": ("adbc-driver-postgresql", "loading results into PostgreSQL"),
+    "ngio": ("ngio", "Fractal's reader of plate stores"),
+}
+_SHOWN = ("numpy", "scipy", "zarr", "tifffile", "imagecodecs", "pyarrow", "duckdb", "scikit-learn", "xgboost-cpu")
+
+
+def examine(folder: Path | None = None) -> dict[str, Any]:
+    """Return versions, devices, memory, free disk of `folder` (default: here) and missing extras, with text lines."""
+    folder = folder or Path.cwd()
+    versions = {name: version for name in _SHOWN if (version := _version(name))}
+    missing = [
+        {"extra": extra, "for": purpose, "install": f'pip install "phasewell[{extra}]"'}
+        for extra, (distribution, purpose) in _EXTRAS.items()
+        if _version(distribution) is None
+    ]
+    disk = shutil.disk_usage(folder)
+    report: dict[str, Any] = {
+        "phasewell": phasewell.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "disk_free_bytes": disk.free,
+        "gpus": _gpus(),
+        "kernels": _kernels(),
+        "versions": versions,
+        "missing": missing,
+    }
+    report["lines"] = _lines(report, folder)
+    return report
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _gpus() -> list[str]:
+    names = []
+    for index in range(count_gpus()):
+        import cupy
+
+        properties = cupy.cuda.runtime.getDeviceProperties(index)
+        names.append(f"cuda:{index} {properties['name'].decode()} {properties['totalGlobalMem'] / 2**30:.0f} GiB")
+    return names
+
+
+def _kernels() -> str:
+    import phasewell_kernels.cpu as cpu
+
+    return f"cpu ({Path(cpu.__file__ or '').name})"
+
+
+def _lines(report: dict[str, Any], folder: Path) -> list[str]:
+    gib = 2**30
+    lines = [
+        f"phasewell {report['phasewell']}, Python {report['python']} at {sys.prefix}, {report['machine']}",
+        f"cores {report['cores']}, memory {report['memory_bytes'] / gib:.1f} GiB, "
+        f"free disk {report['disk_free_bytes'] / gib:.1f} GiB at {folder}",
+        f"kernels: {report['kernels']}",
+        "devices: cpu" + "".join(f", {gpu}" for gpu in report["gpus"]) + ("" if report["gpus"] else " (no GPU visible)"),
+        "versions: " + ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
+    ]
+    lines += [f"not installed: {m['extra']} ({m['for']}): {m['install']}" for m in report["missing"]]
+    return lines

@@ -1,0 +1,50 @@
+"""The progress bar of long commands: frames done, frames per second, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class ReportProgress(Protocol):
+    """Called with frames done and frames in all; may be called from one thread at a time."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show the new state."""
+        ...
+
+
+@contextmanager
+def bar(verb: str) -> Iterator[ReportProgress]:
+    """Show a bar on stderr while the block runs; plain lines every tenth where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: object) -> Text:
+            speed = getattr(task, "speed", None)
+            return Text(f"{speed:.1f} frames/s" if speed else "- frames/s")
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Rate(), TimeRemainingColumn())
+    shown_tenth = -1
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(verb, total=None)
+
+        def show(done: int, total: int) -> None:
+            nonlocal shown_tenth
+            progress.update(task, completed=done, total=total)
+            tenth = 10 * done // max(total, 1)
+            if not console.is_terminal and tenth != shown_tenth:
+                shown_tenth = tenth
+                console.print(f"{verb}: {done} of {total} frames", highlight=False)
+
+        yield show
+
+
+@contextmanager
+def no_bar() -> Iterator[None]:
+    """Show nothing."""
+    yield None
