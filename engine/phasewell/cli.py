@@ -311,17 +311,17 @@ def config_init(
 
 
 @config_app.command(name="show")
-def config_show(path: Path, *, set_: Set = (), json: Json = False) -> int:
+def config_show(path: Path, *, set_: Set = (), json: Json = False) -> int:  # noqa: ARG001 - always JSON
     """Show the configuration as a run would see it."""
     from phasewell.config import load_config
 
     document = load_config(path, set_).model_dump(mode="json")
-    _show(document, "", json=True) if json else print(config_text(document))
+    print(jsonlib.dumps(document, indent=2))
     return EXIT_DONE
 
 
 @config_app.command(name="schema")
-def config_schema(*, json: Json = False) -> int:  # noqa: ARG001 - every verb takes --json; this one is JSON anyway
+def config_schema(*, json: Json = False) -> int:  # noqa: ARG001 - always JSON
     """Print the JSON schema of the configuration, for editors."""
     from phasewell.config import Config
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,72 +14,100 @@ from phasewell.errors import UsageError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # the string below each key is its description: in the JSON schema, in `config init` and here
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class PlateConfig(_Section):
     """Which plate store is read."""
 
     store: Path
-    wells: tuple[str, ...] = ()  # names or patterns such as "C*"; empty = all
-    times: tuple[int, ...] = ()  # indices of the time grid; empty = all
+    """The OME-Zarr plate, as `ingest` or `simulate` made it."""
+    wells: tuple[str, ...] = ()
+    """Names or patterns such as "C*"; empty = all."""
+    times: tuple[int, ...] = ()
+    """Indices of the time grid, counted from 0; empty = all."""
 
 
 class QualityConfig(_Section):
-    """Rules that take a frame out (reject) or mark it (flag); None switches a rule off."""
+    """Rules that take a frame out (reject) or mark it (flag); a rule left out is off."""
 
-    reject_mean_v_above: float | None = 230.0  # paper K: mean V > 230
-    reject_blank: bool = True  # one single grey value
+    reject_mean_v_above: float | None = 230.0
+    """Mean grey level above which a frame is rejected (paper K)."""
+    reject_blank: bool = True
+    """Reject frames of one single grey value."""
     flag_saturated_fraction_above: float | None = 0.05
-    flag_focus_below: float | None = None  # variance of the integer Laplacian; depends on the optics
-    flag_illumination_gradient_above: float | None = 60.0  # grey levels across the frame
+    """Share of pixels at 255."""
+    flag_focus_below: float | None = None
+    """Variance of the integer Laplacian; what is sharp depends on the optics, so there is no default."""
+    flag_illumination_gradient_above: float | None = 60.0
+    """Grey levels across the frame."""
     flag_confluence_above: float | None = 0.9
+    """Share of the frame covered by cells."""
 
 
 class SegmentationConfig(_Section):
     """The eight steps. `preset` gives the values; any other key overrides it for this run.
 
-    Lengths are in um and areas in um2: they scale with the pixel size. Overrides of None keep the preset's value.
+    Lengths are in um and areas in um2: they scale with the pixel size.
     """
 
     preset: Literal["phase", "paper-r"] = "phase"
+    """phase: calibrated on real hand-labelled fields. paper-r: the eight steps as written."""
     engine: Literal["arrays"] = "arrays"
+    """How the steps are computed; the numbers are the same."""
 
 
 class ProfileConfig(_Section):
     """Which hours and how many fields enter the profile."""
 
-    window_h: tuple[float, float] | None = None  # first and last hour, inclusive; None = all
-    fields: Annotated[int, Field(ge=1)] | None = None  # random fields per well, the same at every hour; None = all
-    min_fields: Annotated[int, Field(ge=1)] = 1  # below this a well-hour is null, with a reason
+    window_h: tuple[float, float] | None = None
+    """First and last hour, both inclusive; left out = all hours."""
+    fields: Annotated[int, Field(ge=1)] | None = None
+    """How many random fields per well, the same at every hour; left out = all."""
+    min_fields: Annotated[int, Field(ge=1)] = 1
+    """Below this number of fields a well-hour is null."""
     seed: int = 0
+    """Seed of the choice of fields."""
 
 
 class ModelConfig(_Section):
-    """Potency models fitted on the profile; needs a column of the plate map as target and one as group."""
+    """Potency models: which columns of the plate map are the target and the group."""
 
     kinds: tuple[Literal["lasso", "forest", "xgboost"], ...] = ("lasso", "forest", "xgboost")
+    """Models to fit."""
     target: str = "potency"
+    """Column that holds what to predict."""
     group: str = "clone"
+    """Column that says which wells belong together; they never part in validation."""
     seed: int = 0
+    """Seed of forest and boosting."""
 
 
 class RunConfig(_Section):
     """Where the run goes and what it keeps."""
 
     output: Path
+    """The run folder."""
     labels: Literal["none", "sample", "all"] = "sample"
+    """Which label images are kept: what the report shows (sample), all, or none."""
 
 
 class ComputeConfig(_Section):
     """How the run is computed. Never part of a content key: it cannot change the numbers."""
 
     device: str = "auto"
+    """cpu, cuda:N, or auto: the first GPU, else the CPU."""
     executor: Literal["serial", "dask"] = "serial"
-    workers: Annotated[int, Field(ge=0)] = 0  # 0 = one per core
-    scheduler: str | None = None  # address of a running Dask scheduler; None = a local cluster
-    lease_s: Annotated[float, Field(gt=0)] = 2.0  # least work of one task
+    """serial: one process. dask: a local cluster, or the scheduler named below."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Worker processes of the local cluster; 0 = one per core."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler; left out = a local cluster."""
+    lease_s: Annotated[float, Field(gt=0)] = 2.0
+    """Least work of one task in seconds."""
     stall_timeout_s: Annotated[float, Field(gt=0)] = 600.0
+    """Without a finished unit for this long, workers are rebuilt."""
 
 
 class Config(_Section):
@@ -151,3 +180,17 @@ def _apply_override(document: dict[str, Any], override: str) -> None:
     except tomllib.TOMLDecodeError:
         parsed = value.strip()  # a bare word is a string
     document.setdefault(section, {})[name] = parsed
+
+
+def describe_config(store: str, output: str) -> str:
+    """Return a TOML file with every key, its default and what it means; keys without a value are commented out."""
+    given = {("plate", "store"): store, ("run", "output"): output}
+    lines = [f"# {(Config.__doc__ or '').strip()}"]
+    for section, field in Config.model_fields.items():
+        model: Any = field.annotation
+        lines += ["", f"[{section}]  # {(model.__doc__ or '').strip().splitlines()[0]}"]
+        for key, item in model.model_fields.items():
+            value = given.get((section, key), item.default)
+            text = "# " + key + " =" if value is None else f"{key} = {json.dumps(value)}"
+            lines.append(f"{text}  # {item.description}")
+    return "\n".join(lines) + "\n"
