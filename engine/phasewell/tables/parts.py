@@ -45,24 +45,34 @@ CELL_TYPE = pa.struct(
     + [pa.field(name, pa.float64()) for name in DESCRIPTOR_NAMES]
 )
 
+
+def _column(name: str, dtype: Any, nullable: bool = True) -> Any:
+    return pa.field(name, dtype, nullable=nullable)
+
+
+def _per_descriptor(name: str, dtype: Any) -> Any:
+    """One value per descriptor; null where the frame was not processed."""
+    return pa.field(name, pa.list_(pa.field("element", dtype, nullable=False), _N))
+
+
 CELLS_PART_SCHEMA = pa.schema(
-    [pa.field(name, pa.string(), nullable=False) for name in ("plate", "well", "field")]
-    + [pa.field("time", pa.int32(), nullable=False), pa.field("time_h", pa.float64(), nullable=False)]
-    + [
-        pa.field("true_time_h", pa.float64()),  # where the source says it
-        pa.field("status", pa.string(), nullable=False),  # one of STATUSES
-        pa.field("reason", pa.string()),  # why it is not processed
-        pa.field("flags", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False),
-        pa.field("frame_sha256", pa.string()),
-        pa.field("n_cells", pa.int32()),  # null where the frame was not processed, 0 where it has no cell
-    ]
-    + [pa.field(name, pa.float64()) for name in QUALITY_COLUMNS]
-    + [
-        # null where the frame was not processed, else one value per descriptor
-        pa.field("n", pa.list_(pa.field("element", pa.int64(), nullable=False), _N)),
-        pa.field("mean", pa.list_(pa.field("element", pa.float64(), nullable=False), _N)),
-        pa.field("m2", pa.list_(pa.field("element", pa.float64(), nullable=False), _N)),
-        pa.field("cells", pa.list_(pa.field("element", CELL_TYPE, nullable=False))),
+    [
+        _column("plate", pa.string(), nullable=False),
+        _column("well", pa.string(), nullable=False),
+        _column("field", pa.string(), nullable=False),
+        _column("time", pa.int32(), nullable=False),
+        _column("time_h", pa.float64(), nullable=False),  # of the plate's time grid
+        _column("true_time_h", pa.float64()),  # where the source says it
+        _column("status", pa.string(), nullable=False),  # one of STATUSES
+        _column("reason", pa.string()),  # why it was not processed
+        _column("flags", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False),
+        _column("frame_sha256", pa.string()),
+        _column("n_cells", pa.int32()),  # null where the frame was not processed, 0 where it has no cell
+        *(_column(name, pa.float64()) for name in QUALITY_COLUMNS),
+        _per_descriptor("n", pa.int64()),
+        _per_descriptor("mean", pa.float64()),
+        _per_descriptor("m2", pa.float64()),
+        _column("cells", pa.list_(pa.field("element", CELL_TYPE, nullable=False))),
     ]
 )
 
@@ -138,7 +148,7 @@ def make_part(rows: Sequence[FieldRow], cells: Cells, moments: Moments, *, key: 
     return pa.Table.from_arrays(arrays, schema=CELLS_PART_SCHEMA.with_metadata(metadata))
 
 
-def _nest_cells(rows: Sequence[FieldRow], cells: Cells, count: np.ndarray[Any, Any]) -> pa.Array:
+def _nest_cells(rows: Sequence[FieldRow], cells: Cells, count: np.ndarray[Any, Any]) -> Any:
     columns: list[Any] = [cells.label, cells.centroid_y_px, cells.centroid_x_px]
     columns += [np.ascontiguousarray(cells.bbox_px[:, side]) for side in range(4)]
     columns += [np.ascontiguousarray(cells.values[:, i]) for i in range(_N)]
@@ -150,7 +160,8 @@ def _nest_cells(rows: Sequence[FieldRow], cells: Cells, count: np.ndarray[Any, A
     lengths = [0 if row.index is None else int(count[row.index]) for row in rows]
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     absent = pa.array([row.index is None for row in rows], pa.bool_())
-    return pa.ListArray.from_arrays(offsets, structs, type=CELLS_PART_SCHEMA.field("cells").type, mask=absent)
+    list_array: Any = pa.ListArray  # its stubs know no nested type together with a mask
+    return list_array.from_arrays(offsets, structs, type=CELLS_PART_SCHEMA.field("cells").type, mask=absent)
 
 
 def part_bytes(table: pa.Table) -> bytes:
