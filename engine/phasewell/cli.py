@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -360,6 +361,9 @@ def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
         code, message = UsageError.exit_code, str(error)
     except KeyboardInterrupt:
         code, message = EXIT_SIGINT, "interrupted; the same command resumes"
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
     else:
         return result if isinstance(result, int) else EXIT_DONE
     print(f"phasewell: {message}", file=sys.stderr)

@@ -67,7 +67,7 @@ def _gpus() -> list[str]:
 
 
 def _kernels() -> str:
-    import phasewell_kernels.cpu as cpu
+    from phasewell_kernels import cpu
 
     return f"cpu ({Path(cpu.__file__ or '').name})"
 
@@ -79,7 +79,9 @@ def _lines(report: dict[str, Any], folder: Path) -> list[str]:
         f"cores {report['cores']}, memory {report['memory_bytes'] / gib:.1f} GiB, "
         f"free disk {report['disk_free_bytes'] / gib:.1f} GiB at {folder}",
         f"kernels: {report['kernels']}",
-        "devices: cpu" + "".join(f", {gpu}" for gpu in report["gpus"]) + ("" if report["gpus"] else " (no GPU visible)"),
+        "devices: cpu"
+        + "".join(f", {gpu}" for gpu in report["gpus"])
+        + ("" if report["gpus"] else " (no GPU visible)"),
         "versions: " + ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
     ]
     lines += [f"not installed: {m['extra']} ({m['for']}): {m['install']}" for m in report["missing"]]
