@@ -1,0 +1,104 @@
+"""The command line: cheap to start, JSON everywhere, exit codes of the contract."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cyclopts
+import pytest
+from phasewell.cli import app, main
+
+HEAVY = {
+    "numpy",
+    "scipy",
+    "zarr",
+    "pyarrow",
+    "duckdb",
+    "sklearn",
+    "xgboost",
+    "altair",
+    "distributed",
+    "pandas",
+    "pydantic",
+}
+VERBS = {
+    "demo", "doctor", "ingest", "validate", "simulate", "plan", "run", "status", "fit", "predict", "report", "export",
+    "config", "completion",
+}  # fmt: skip
+
+
+def commands(root: cyclopts.App) -> list[cyclopts.App]:
+    found = []
+    for name in root:
+        if not name.startswith("-"):
+            found += [root[name], *commands(root[name])]
+    return found
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = "import sys; from phasewell.cli import main; main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage: phasewell" in done.stdout
+    assert not HEAVY & {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def test_verbs_are_those_of_the_design() -> None:
+    assert {name for name in app if not name.startswith("-")} == VERBS
+
+
+def test_every_verb_speaks_json() -> None:
+    for command in commands(app):
+        if command.default_command and command.name[0] != "completion":
+            arguments = command.assemble_argument_collection()
+            assert any("--json" in argument.names for argument in arguments), command.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "--no-such-option"], 64, "--no-such-option"),
+        (["no-such-verb"], 64, "no-such-verb"),
+        (["run", "absent.toml"], 64, "config init"),
+        (["config", "show", "wrong.toml"], 64, "did you mean preset?"),
+        (["ingest", "empty", "plate.zarr", "--pixel-size-um", "1"], 65, "empty"),
+    ],
+)
+def test_errors_end_with_their_code(
+    arguments: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "wrong.toml").write_text('[plate]\nstore="p"\n[run]\noutput="o"\n[segmentation]\nprest="phase"\n')
+    assert main(arguments) == code
+    assert said in capsys.readouterr().err
+
+
+def test_an_error_is_json_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(tmp_path / "absent.toml"), "--json"]) == 64
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 64
+
+
+def test_doctor_names_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["cores"] >= 1
+    assert report["kernels"].startswith("cpu")
+
+
+def test_config_init_is_a_valid_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "run.toml"
+    assert main(["config", "init", str(path)]) == 0
+    assert main(["config", "init", str(path)]) == 64
+    capsys.readouterr()
+    assert main(["config", "show", str(path), "--set", "compute.workers=2"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["compute"]["workers"] == 2
+    assert shown["plate"]["store"] == str(tmp_path / "plate.zarr")
