@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phasewell import images, report, runs
-from phasewell.config import Config, ComputeConfig, PlateConfig, ProfileConfig, RunConfig
+from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.errors import OutputError
 from phasewell.progress import bar, no_bar
 
