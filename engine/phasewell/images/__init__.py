@@ -1,1 +1,44 @@
 """Pixels in: source readers, layouts and the OME-Zarr plate store."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# public name -> module that defines it; loaded on first use, so that importing this package stays cheap
+_PUBLIC = {
+    "arrange_fields": "phasewell.images.metadata",
+    "create_plate": "phasewell.images.store",
+    "ingest": "phasewell.images.ingest",
+    "open_plate": "phasewell.images.store",
+    "open_writer": "phasewell.images.store",
+    "pixel_window_to_uint8": "phasewell.images.pixels",
+    "plate_digest": "phasewell.images.validation",
+    "scan": "phasewell.images.scan",
+    "validate_plate": "phasewell.images.validation",
+}
+
+__all__ = [
+    "arrange_fields",
+    "create_plate",
+    "ingest",
+    "open_plate",
+    "open_writer",
+    "pixel_window_to_uint8",
+    "plate_digest",
+    "scan",
+    "validate_plate",
+]
+
+if TYPE_CHECKING:
+    from phasewell.images.metadata import arrange_fields
+    from phasewell.images.pixels import pixel_window_to_uint8
+    from phasewell.images.store import create_plate, open_plate, open_writer
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'phasewell.images' has no attribute {name!r}")

@@ -1,0 +1,187 @@
+"""Files of a plate store: replaced whole or not at all, and never followed out of the store."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phasewell.errors import InputError, LockedError, OutputError, SecurityError, StorageError
+
+PARTIAL = ".partial"
+_STALE_S = 3600.0  # a temporary file this old belongs to a process that was killed
+_MAX_DOCUMENT_BYTES = 64 << 20
+
+
+def contained(root: Path, relative: str) -> Path:
+    """Return `root/relative` after resolving links; raises SecurityError when that lies outside `root`."""
+    path = root / relative
+    resolved, inside = os.path.realpath(path), os.path.realpath(root)
+    if resolved != inside and not resolved.startswith(inside.rstrip("/") + "/"):
+        raise SecurityError(
+            f"{path}: leads to {resolved}, outside the store {inside}; "
+            "a store may not link or point out of itself, replace the link by the data"
+        )
+    return path
+
+
+@contextlib.contextmanager
+def open_regular(path: Path) -> Iterator[tuple[int, int]]:
+    """Yield (file descriptor, bytes) of a regular file opened for reading.
+
+    Raises FileNotFoundError, InputError for a folder, pipe or device, StorageError when the system refuses.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not block
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageError(error.errno, f"{path}: cannot be opened ({error.strerror}); check permissions") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path}: expected a regular file; ingest the frames again")
+        yield descriptor, status.st_size
+    finally:
+        os.close(descriptor)
+
+
+def read_document(path: Path) -> bytes:
+    """Return the bytes of a metadata or records file; refuses more than 64 MiB. Errors as `open_regular`."""
+    with open_regular(path) as (descriptor, size):
+        if size > _MAX_DOCUMENT_BYTES:
+            raise InputError(f"{path}: {size} bytes; expected metadata of at most {_MAX_DOCUMENT_BYTES}")
+        with os.fdopen(os.dup(descriptor), "rb") as stream:
+            return stream.read()
+
+
+def replace_file(path: Path, pieces: Iterable[bytes | NDArray[np.uint8]]) -> None:
+    """Write `pieces` as the whole new content of `path`: temporary file, fsync, rename, fsync of the folder.
+
+    Whoever reads sees the old file or the new one. Missing folders are made and made durable.
+    Raises StorageError (disk full, I/O) with the old file untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        make_folder(path.parent)
+        try:
+            with temporary.open("xb") as stream:
+                for piece in pieces:
+                    stream.write(piece if isinstance(piece, bytes) else piece.data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        free = _free_bytes(path)
+        raise StorageError(
+            error.errno,
+            f"{path}: cannot be written ({error.strerror}; {free} bytes free); make room or fix access, "
+            "then run the same command again",
+        ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents, each made durable in its parent."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_partials(folder: Path) -> None:
+    """Remove temporary files that a killed process left in `folder` more than an hour ago."""
+    now = time.time()
+    for path in partials(folder):
+        with contextlib.suppress(FileNotFoundError):
+            if now - path.stat().st_mtime > _STALE_S:
+                path.unlink()
+
+
+def partials(folder: Path) -> list[Path]:
+    """Return the temporary files that lie in `folder`."""
+    return sorted(folder.glob(f".*{PARTIAL}")) if folder.is_dir() else []
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder's exclusive lock, which dies with the process; raises LockedError when another has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockedError(f"{folder}: another process is changing it; wait for it and try again") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def install_folder(target: Path, files: dict[str, bytes]) -> None:
+    """Make `target` appear at once with `files` (relative path -> content).
+
+    Built in a hidden folder beside it and renamed; what a killed attempt left there is removed.
+    Raises OutputError when `target` exists with content or cannot be made, LockedError when another is making it.
+    """
+    staging = target.with_name(f".{target.name}{PARTIAL}")
+    try:
+        make_folder(target.parent)
+        staging.mkdir(exist_ok=True)
+        with locked_folder(staging):
+            for leftover in staging.iterdir():
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            if target.exists() and any(target.iterdir()):
+                staging.rmdir()
+                raise OutputError(f"{target}: exists and is not empty; append to it, or choose another path")
+            _write_tree(staging, files)
+            staging.rename(target)
+        sync_folder(target.parent)
+    except (OutputError, LockedError):
+        raise
+    except OSError as error:
+        raise OutputError(
+            error.errno, f"{target}: cannot be made ({error.strerror}); choose a folder that can be written"
+        ) from error
+
+
+def _write_tree(folder: Path, files: dict[str, bytes]) -> None:
+    folders = {folder}
+    for relative, content in files.items():
+        path = folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.update(parent for parent in path.parents if parent.is_relative_to(folder))
+        with path.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    for name in sorted(folders, reverse=True):  # the deepest first
+        sync_folder(name)
+
+
+def _free_bytes(path: Path) -> int | str:
+    for folder in path.parents:
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(folder).free
+    return "unknown"

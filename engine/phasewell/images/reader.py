@@ -1,0 +1,215 @@
+"""Reading a plate store: every byte checked, a hole never zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phasewell.errors import InputError, SecurityError, UsageError
+from phasewell.frames import FrameBatch
+from phasewell.images.files import contained, read_document
+from phasewell.images.metadata import PlateMetadata, parse_json, well_path
+from phasewell.images.pixels import pixel_window_to_uint8
+from phasewell.images.records import StoredRecord, load_records, shard_path
+from phasewell.images.shards import Shard, ShardDamageError
+from phasewell.plate import FrameKey, FrameRecord, Unit
+
+CHUNK_DAMAGED = "chunk_damaged"
+_CODECS = frozenset({"sharding_indexed", "bytes", "zstd", "crc32c"})
+
+
+class StoreReader:
+    """The FrameReader of a plate store; holds no open file, may be sent to other processes and used by threads."""
+
+    def __init__(self, root: Path, meta: PlateMetadata) -> None:
+        self.root, self.meta = root, meta
+        self._checked: set[tuple[str, int]] = set()  # arrays whose metadata were found right
+
+    def __repr__(self) -> str:
+        return f"StoreReader({str(self.root)!r})"
+
+    def read_records(self, unit: Unit) -> tuple[FrameRecord, ...]:
+        """Return one record per field of the plate, in field order; raises InputError for a damaged record file."""
+        return tuple(record for record, _ in self._load(unit))
+
+    def read_frames(self, unit: Unit, fields: tuple[str, ...] | None = None) -> FrameBatch:
+        """Return the present frames of a unit (of these fields, or all) in field order, mapped to 8 bit.
+
+        Raises InputError naming plate, well, field and time for a frame that is damaged.
+        """
+        pixels, keys = self.read_raw(unit, fields)
+        return FrameBatch(self._to_uint8(pixels), self.meta.pixel_size_um, keys)
+
+    def read_raw(self, unit: Unit, fields: tuple[str, ...] | None = None) -> tuple[NDArray[Any], tuple[FrameKey, ...]]:
+        """Return (pixels (frames, height, width) as stored, their keys) of a unit's present frames, in field order.
+
+        Raises InputError naming plate, well, field and time for a frame that is damaged.
+        """
+        stored = self._selected(unit, fields)
+        pixels, damage = self._read(unit, stored)
+        for item, problem in zip(stored, damage, strict=True):
+            if problem is not None:
+                raise InputError(
+                    f"{item.record.key}: {problem}; ingest this well and time again, or let a run quarantine it"
+                )
+        return pixels, tuple(item.record.key for item in stored)
+
+    def read_unit(self, unit: Unit) -> tuple[FrameBatch, tuple[FrameRecord, ...]]:
+        """Return (the good frames of a unit as 8 bit, one record per field of the plate).
+
+        A damaged frame is not in the batch; its record says quarantined, reason "chunk_damaged", without a digest.
+        Raises InputError when the record file itself is damaged.
+        """
+        pixels, keys, records = self._read_good(unit)
+        return FrameBatch(self._to_uint8(pixels), self.meta.pixel_size_um, keys), records
+
+    def read_good(self, unit: Unit) -> tuple[dict[str, NDArray[Any]], tuple[FrameRecord, ...]]:
+        """Return what `read_unit` does, as stored: (field name -> (height, width) of the good frames, records)."""
+        pixels, keys, records = self._read_good(unit)
+        return {key.field: frame for key, frame in zip(keys, pixels, strict=True)}, records
+
+    def _read_good(self, unit: Unit) -> tuple[NDArray[Any], tuple[FrameKey, ...], tuple[FrameRecord, ...]]:
+        everything = self._load(unit)
+        stored = [item for item in everything if item.record.status == "present"]
+        pixels, damage = self._read(unit, stored)
+        good = [problem is None for problem in damage]
+        keys = tuple(item.record.key for item, fine in zip(stored, good, strict=True) if fine)
+        bad = {item.record.key for item, fine in zip(stored, good, strict=True) if not fine}
+        records = tuple(
+            replace(record, status="quarantined", reason=CHUNK_DAMAGED, sha256=None) if record.key in bad else record
+            for record, _ in everything
+        )
+        return (pixels if all(good) else pixels[np.array(good, dtype=bool)]), keys, records
+
+    def read_overview(self, unit: Unit) -> NDArray[Any] | None:
+        """Return the 1/8 mosaic of a unit as stored, (height, width); None when the unit has no frame.
+
+        Missing frames show as 0: it is for looking at, never for measuring. Raises InputError when damaged.
+        """
+        if not self.meta.has_overview or not any(item.record.status == "present" for item in self._load(unit)):
+            return None
+        try:
+            with self._open(unit, 1) as shard:
+                return shard.read(0)
+        except (FileNotFoundError, ShardDamageError) as error:
+            raise InputError(f"{unit}: 1/8 level: {error}; ingest this well and time again") from error
+
+    def _load(self, unit: Unit) -> tuple[StoredRecord, ...]:
+        meta = self.meta
+        if unit.plate != meta.name or unit.well not in meta.wells or not 0 <= unit.time < len(meta.times_h):
+            raise UsageError(f"{unit}: not in plate {meta.name} of {len(meta.wells)} wells, {len(meta.times_h)} times")
+        return load_records(self.root, meta, unit)
+
+    def _selected(self, unit: Unit, fields: tuple[str, ...] | None) -> list[StoredRecord]:
+        for name in fields or ():
+            self.meta.place(name)
+        return [
+            item
+            for item in self._load(unit)
+            if item.record.status == "present" and (fields is None or item.record.key.field in fields)
+        ]
+
+    def _read(self, unit: Unit, stored: Sequence[StoredRecord]) -> tuple[NDArray[Any], list[str | None]]:
+        """Return pixels of all `stored` frames and, for each, what is wrong with it (its pixels are then undefined)."""
+        pixels = np.empty((len(stored), *self.meta.frame_shape), dtype=self.meta.dtype)
+        if not stored:
+            return pixels, []
+        try:
+            with self._open(unit, 0) as shard:
+                return pixels, [self._read_frame(shard, item, pixels[at]) for at, item in enumerate(stored)]
+        except FileNotFoundError:
+            return pixels, [f"{self.root / shard_path(unit, 0)}: the shard is gone"] * len(stored)
+        except ShardDamageError as error:
+            return pixels, [str(error)] * len(stored)
+
+    def _read_frame(self, shard: Shard, item: StoredRecord, out: NDArray[Any]) -> str | None:
+        try:
+            checksum = shard.read_into(self.meta.place(item.record.key.field), out)
+        except ShardDamageError as error:
+            return str(error)
+        if checksum != item.checksum:
+            return f"{shard.path}: pixels are not those of the record (writing this unit was interrupted)"
+        return None
+
+    def _open(self, unit: Unit, level: int) -> Shard:
+        if (unit.well, level) not in self._checked:
+            check_array(self.root, self.meta, unit.well, level)
+            self._checked.add((unit.well, level))
+        return Shard(contained(self.root, shard_path(unit, level)), self.meta.shard_format(level))
+
+    def _to_uint8(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+        if self.meta.dtype == "int32":
+            raise UsageError(f"plate {self.meta.name} holds labels: read it with read_raw")
+        if self.meta.window is None:
+            return pixels
+        return pixel_window_to_uint8(pixels, self.meta.window)
+
+
+def check_array(root: Path, meta: PlateMetadata, well: str, level: int) -> None:
+    """Check that a well's array says what the plate says: shape, dtype, chunks, codecs, fill value.
+
+    More times than the plate lists are fine (an extension was interrupted). Raises SecurityError for a codec outside
+    bytes, zstd, crc32c and sharding_indexed, InputError for anything else that differs or is not there.
+    """
+    path = contained(root, f"{well_path(well)}/0/{level}/zarr.json")
+    try:
+        found = parse_json(read_document(path), str(path))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is not there; restore it, or ingest again") from error
+    strange = _codec_names(found.get("codecs")) - _CODECS
+    if strange:
+        raise SecurityError(f"{path}: codecs {sorted(strange)}; allowed are {sorted(_CODECS)}")
+    shape = found.get("shape")
+    if isinstance(shape, list) and shape and isinstance(shape[0], int) and shape[0] >= len(meta.times_h):
+        found["shape"] = [len(meta.times_h), *shape[1:]]
+    expected = expected_array(meta, level)
+    wrong = sorted(key for key, value in expected.items() if found.get(key) != value)
+    if wrong:
+        raise InputError(f"{path}: {', '.join(wrong)} differ from the plate's metadata; restore it, or ingest again")
+
+
+def expected_array(meta: PlateMetadata, level: int) -> dict[str, Any]:
+    """Return what the array document of a level must say, without zarr-python (which a reader need not load)."""
+    form = meta.shard_format(level)
+    shape = [1, 1, *(meta.mosaic_shape if level == 0 else meta.overview_shape)]
+    little = {"name": "bytes", "configuration": {"endian": "little"}}
+    plain = {"name": "bytes"} if form.stored_dtype.itemsize == 1 else little
+    zstd = {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
+    sharding = {
+        "chunk_shape": [1, 1, *form.chunk_shape],
+        "codecs": [plain, *([zstd] if form.codec == "zstd" else []), {"name": "crc32c"}],
+        "index_codecs": [little, {"name": "crc32c"}],
+        "index_location": "end",
+    }
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": [len(meta.times_h), *shape[1:]],
+        "data_type": meta.dtype,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shape}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0,
+        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+    }
+
+
+def _codec_names(codecs: Any) -> set[str]:
+    """Return the names of all codecs, nested ones included; anything malformed has the name it shows."""
+    if not isinstance(codecs, list):
+        return {repr(codecs)}
+    names: set[str] = set()
+    for codec in codecs:
+        if not isinstance(codec, dict):
+            names.add(repr(codec))
+            continue
+        names.add(str(codec.get("name")))
+        configuration = codec.get("configuration")
+        if isinstance(configuration, dict):
+            for key in ("codecs", "index_codecs"):
+                names |= _codec_names(configuration[key]) if key in configuration else set()
+    return names

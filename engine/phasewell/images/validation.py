@@ -1,0 +1,168 @@
+"""Is a plate store whole? Its metadata against OME-Zarr 0.5, every checksum of every shard, and what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phasewell.errors import InputError, SecurityError
+from phasewell.images.files import contained, partials
+from phasewell.images.reader import StoreReader, check_array
+from phasewell.images.records import shard_path
+from phasewell.images.store import open_plate
+from phasewell.manifest import canonical_json
+from phasewell.plate import FrameRecord, Plate, Unit
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What `validate_plate` found. `ok` is False when anything is damaged or no OME-Zarr; missing frames are no fault.
+
+    `damaged` lists frames whose stored pixels fail; `problems` everything else that is wrong, in plain words;
+    `uncommitted` units whose shard has no records, and `partial_files` what a killed writer left: both harmless.
+    """
+
+    store: str
+    plate: str
+    ok: bool
+    ome_zarr: str  # "valid", or what ome-zarr-models says
+    n_expected: int
+    n_present: int
+    n_missing: int
+    n_quarantined: int
+    n_damaged: int
+    quarantined: dict[str, int] = field(default_factory=dict)  # reason -> frames
+    damaged: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    uncommitted: tuple[str, ...] = ()
+    partial_files: tuple[str, ...] = ()
+    digest: str | None = None  # None when records are damaged
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON document of the report."""
+        return asdict(self)
+
+
+def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None = None) -> ValidationReport:
+    """Read every byte of a plate store and report; nothing is written or repaired.
+
+    `progress` is called with (units done, units). Raises InputError or SecurityError when the store cannot be opened.
+    """
+    plate = open_plate(path)
+    reader = plate.reader
+    assert isinstance(reader, StoreReader)  # what open_plate makes
+    counts = dict.fromkeys(("present", "missing", "quarantined", "damaged"), 0)
+    reasons: dict[str, int] = {}
+    damaged: list[str] = []
+    problems: list[str] = []
+    uncommitted: list[str] = []
+    leftovers: list[str] = []
+    units = list(plate.units())
+    problems += _array_problems(reader, plate)
+    for done, unit in enumerate(units, start=1):
+        records, found = _check_unit(reader, unit)
+        problems += found
+        for before, now in records:
+            counts["damaged" if now != before else now.status] += 1
+            if now != before:
+                damaged.append(str(now.key))
+            elif now.reason and now.status == "quarantined":
+                reasons[now.reason] = reasons.get(now.reason, 0) + 1
+        shard = contained(reader.root, shard_path(unit, 0))
+        leftovers += [str(path.relative_to(reader.root)) for path in partials(shard.parent)]
+        if shard.exists() and not any(before.status == "present" for before, _ in records):
+            uncommitted.append(str(unit))
+        if progress:
+            progress(done, len(units))
+    ome_zarr = check_ome_zarr(reader.root)
+    return ValidationReport(
+        store=str(path),
+        plate=plate.name,
+        ok=not damaged and not problems and ome_zarr == "valid",
+        ome_zarr=ome_zarr,
+        n_expected=plate.n_frames_expected,
+        **{f"n_{status}": count for status, count in counts.items()},
+        quarantined=dict(sorted(reasons.items())),
+        damaged=tuple(damaged),
+        problems=tuple(problems),
+        uncommitted=tuple(uncommitted),
+        partial_files=tuple(leftovers),
+        digest=None if problems else plate_digest(plate),
+    )
+
+
+def _array_problems(reader: StoreReader, plate: Plate) -> list[str]:
+    problems = []
+    for well in plate.wells:
+        for level in (0, 1) if reader.meta.has_overview else (0,):
+            try:
+                check_array(reader.root, reader.meta, well, level)
+            except (InputError, SecurityError) as error:
+                problems.append(str(error))
+    return problems
+
+
+def _check_unit(reader: StoreReader, unit: Unit) -> tuple[list[tuple[FrameRecord, FrameRecord]], list[str]]:
+    """Return ((record as stored, record after reading its pixels) per field, what is wrong besides the frames)."""
+    try:
+        before = reader.read_records(unit)
+        _, after = reader.read_good(unit)
+    except (InputError, SecurityError) as error:
+        return [], [str(error)]
+    try:
+        reader.read_overview(unit)
+    except InputError as error:
+        return list(zip(before, after, strict=True)), [str(error)]
+    return list(zip(before, after, strict=True)), []
+
+
+def check_ome_zarr(root: Path) -> str:
+    """Return "valid" when ome-zarr-models accepts the store as an OME-Zarr 0.5 plate, else what it says."""
+    import zarr
+    from ome_zarr_models import open_ome_zarr
+
+    try:
+        with warnings.catch_warnings(action="error"):
+            model = open_ome_zarr(zarr.open_group(str(root), mode="r"), version="0.5")
+    except (ValueError, KeyError, TypeError, RuntimeError, OSError, Warning) as error:
+        return f"{type(error).__name__}: {error}"
+    return "valid" if type(model).__name__ == "HCS" else f"a {type(model).__name__}, not a plate"
+
+
+def plate_digest(plate: Plate) -> str:
+    """Return the SHA-256 of what a plate is: its metadata and all frame records.
+
+    Where the frames came from, how they are encoded and file times do not enter: the same frames under the same
+    addresses are the same plate. Raises InputError for damaged records.
+    """
+    digest = hashlib.sha256()
+    digest.update(
+        canonical_json(
+            {
+                "name": plate.name,
+                "wells": plate.wells,
+                "fields": [vars(item) for item in plate.fields],
+                "times_h": plate.times_h,
+                "frame_shape": plate.frame_shape,
+                "dtype": plate.dtype,
+                "pixel_size_um": plate.pixel_size_um,
+                "window": plate.window,
+                "platemap": plate.platemap,
+                "provenance": plate.provenance,
+            }
+        )
+    )
+    for unit in plate.units():
+        digest.update(
+            canonical_json(
+                [
+                    [*record.key, record.status, record.reason, record.sha256, record.time_h, record.flags]
+                    for record in plate.reader.read_records(unit)
+                ]
+            )
+        )
+    return digest.hexdigest()
