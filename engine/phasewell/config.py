@@ -38,10 +38,14 @@ class QualityConfig(_Section):
     """Reject frames of one single grey value."""
     flag_saturated_fraction_above: float | None = 0.05
     """Share of pixels at 255."""
+    flag_black_fraction_above: float | None = None
+    """Share of pixels at 0."""
     flag_focus_below: float | None = None
     """Variance of the integer Laplacian; what is sharp depends on the optics, so there is no default."""
+    flag_blur_below: float | None = None
+    """Gradient energy between pixels over that between 2 x 2 boxes; depends on the optics as well."""
     flag_illumination_gradient_above: float | None = 60.0
-    """Grey levels across the frame."""
+    """Grey levels between the brightest and the darkest of eight bands, horizontal or vertical."""
     flag_confluence_above: float | None = 0.9
     """Share of the frame covered by cells."""
 
