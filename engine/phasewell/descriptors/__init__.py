@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from phasewell.descriptors.measure import describe, describe_adjusted
+from phasewell.descriptors.moments import field_moments
+from phasewell.descriptors.pooling import build_profile, choose_fields
 
-__all__ = ["describe", "describe_adjusted"]
+__all__ = ["build_profile", "choose_fields", "describe", "describe_adjusted", "field_moments"]

@@ -7,7 +7,7 @@ an axis in floating point, and no power, logarithm or exponential is used: their
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from phasewell.errors import UsageError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]  # numpy, or CuPy on a GPU
+    Array = Any  # numpy.ndarray, or cupy.ndarray on a GPU
 
 LEVELS = 32  # grey levels of the co-occurrence, 8 grey values each
 MAX_SIDE_PX = 2**14

@@ -14,11 +14,9 @@ from phasewell.errors import UsageError
 from phasewell.frames import FrameBatch
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from phasewell.config import BackgroundConfig
 
-    Array = NDArray[Any]  # numpy, or CuPy on a GPU
+    Array = Any  # numpy.ndarray, or cupy.ndarray on a GPU
 
 GREY_PER_LEVEL = 256 // LEVELS
 

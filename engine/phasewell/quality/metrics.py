@@ -1,0 +1,157 @@
+"""Quality numbers of a frame, from integer sums: brightness, saturation, focus, blur, illumination, confluence."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, fields
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasewell.device import Device, as_device
+from phasewell.errors import UsageError
+from phasewell.frames import FrameBatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = Any  # numpy.ndarray, or cupy.ndarray on a GPU
+
+BLUR_LEVELS = 4  # boxes of 1, 2, 4 and 8 px
+BANDS = 8  # per axis, for the illumination
+
+
+@dataclass(frozen=True)
+class FrameQuality:
+    """One value per frame, (frames,) each; NaN where a frame is too small or too flat for the number to exist."""
+
+    mean_v: NDArray[np.float64]  # mean grey level, 0..255
+    saturated_fraction: NDArray[np.float64]  # share of pixels at 255
+    black_fraction: NDArray[np.float64]  # share of pixels at 0
+    constant: NDArray[np.bool_]  # one single grey value
+    focus: NDArray[np.float64]  # population variance of the 4-neighbour Laplacian, level^2
+    blur_1: NDArray[np.float64]  # gradient energy of 1 px boxes / of 2 px boxes; low = blurred, high = noisy
+    blur_2: NDArray[np.float64]  # of 2 px boxes / of 4 px boxes
+    blur_3: NDArray[np.float64]  # of 4 px boxes / of 8 px boxes
+    illumination_gradient: NDArray[np.float64]  # grey levels between the brightest and the darkest band of the frame
+
+    def __len__(self) -> int:
+        return len(self.mean_v)
+
+
+def assess(batch: FrameBatch, device: Device | str = "auto") -> FrameQuality:
+    """Return the quality numbers of every frame of a batch, from exact integer sums.
+
+    Focus: variance of 4 v - (left + right + up + down) over the pixels that have all four neighbours.
+    Blur: a pyramid of 2 x 2 box means; the energy of a level is the mean squared difference of boxes side by side
+    or one above the other; each ratio compares a level with the next coarser one. A last odd row or column of a
+    level is left out. Illumination: means of 8 horizontal and of 8 vertical bands; the larger of the two ranges,
+    so that cells average out and both a tilt and a dark rim show.
+    The numbers do not depend on the device or on which frames share a batch.
+    """
+    where = as_device(device)
+    rows: list[dict[str, Any]] = []
+    step = where.batch_frames if where.is_gpu else 1  # one frame and its differences fit in a CPU's cache
+    for i in range(0, len(batch), step):
+        sums = _sum_frames(where.put(batch.pixels[i : i + step]), where.xp)
+        host = {name: where.get(values) for name, values in sums.items()}
+        shape = batch.pixels.shape[1:]
+        rows += [_finish_frame({name: v[k] for name, v in host.items()}, shape) for k in range(len(host["black"]))]
+    columns: dict[str, Any] = {}
+    for field in fields(FrameQuality):
+        dtype = np.bool_ if field.name == "constant" else np.float64
+        columns[field.name] = np.array([row[field.name] for row in rows], dtype)
+    return FrameQuality(**columns)
+
+
+def confluence(labels: Array) -> NDArray[np.float64]:
+    """Return the share of every frame covered by labelled cells, (frames,), from labels (frames, height, width).
+
+    Labels after the last segmentation step lack the cells that touch the frame, and erosion has made cells
+    smaller: this is a lower bound of the confluence that an eye would estimate. NaN for frames without pixels.
+    """
+    if labels.ndim != 3:
+        raise UsageError(f"labels {labels.shape}: expected (frames, height, width)")
+    covered = Device("cpu").get((labels != 0).sum(axis=(1, 2)))
+    pixels = labels.shape[1] * labels.shape[2]
+    return np.asarray(covered / pixels if pixels else np.full(len(labels), np.nan), np.float64)
+
+
+def _sum_frames(frames: Array, xp: ModuleType) -> dict[str, Array]:
+    """Return integer sums of every frame of (frames, height, width) uint8, first axis frames."""
+    sums = {
+        "black": xp.count_nonzero(frames == 0, axis=(1, 2)),
+        "saturated": xp.count_nonzero(frames == 255, axis=(1, 2)),
+        "rows": frames.sum(axis=2, dtype=xp.uint32),
+        "columns": frames.sum(axis=1, dtype=xp.uint32),
+        "constant": (frames == frames[:, :1, :1]).all(axis=(1, 2)),
+    }
+    v = frames.astype(xp.int16)
+    laplacian = 4 * v[:, 1:-1, 1:-1]  # -1020..1020
+    for neighbour in (v[:, :-2, 1:-1], v[:, 2:, 1:-1], v[:, 1:-1, :-2], v[:, 1:-1, 2:]):
+        laplacian -= neighbour
+    sums["laplacian"] = laplacian.sum(axis=(1, 2), dtype=xp.int64)
+    sums["laplacian_squared"] = _sum_squares(laplacian, xp)
+    boxes = v  # sums over boxes of 1, 2, 4, 8 px: up to 255 x 64 = 16320
+    for level in range(BLUR_LEVELS):
+        across, down = boxes[:, :, 1:] - boxes[:, :, :-1], boxes[:, 1:] - boxes[:, :-1]
+        sums[f"energy_{level}"] = _sum_squares(across, xp) + _sum_squares(down, xp)
+        boxes = _add_boxes(boxes)
+    return sums
+
+
+def _add_boxes(boxes: Array) -> Array:
+    """Return the sums of 2 x 2 boxes; a last odd row or column is left out."""
+    height, width = (side // 2 * 2 for side in boxes.shape[1:])
+    two = boxes[:, 0:height:2] + boxes[:, 1:height:2]
+    return two[:, :, 0:width:2] + two[:, :, 1:width:2]
+
+
+def _sum_squares(values: Array, xp: ModuleType) -> Array:
+    wide = values.astype(xp.int32)
+    wide *= wide  # below 2^29
+    return wide.sum(axis=(1, 2), dtype=xp.int64)
+
+
+def _finish_frame(sums: dict[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the numbers of one frame: Python integers of any size, and one rounding in each division."""
+    height, width = shape
+    size, inner = height * width, max(height - 2, 0) * max(width - 2, 0)
+    first, second = int(sums["laplacian"]), int(sums["laplacian_squared"])
+    result: dict[str, Any] = {
+        "mean_v": _divide(int(sums["rows"].sum(dtype=np.int64)), size),
+        "saturated_fraction": _divide(int(sums["saturated"]), size),
+        "black_fraction": _divide(int(sums["black"]), size),
+        "constant": bool(sums["constant"]),
+        "focus": _divide(inner * second - first * first, inner * inner),
+        "illumination_gradient": max(_range_of_bands(sums["rows"], width), _range_of_bands(sums["columns"], height)),
+    }
+    for level in range(1, BLUR_LEVELS):
+        fine, coarse = int(sums[f"energy_{level - 1}"]), int(sums[f"energy_{level}"])
+        # boxes are sums, so that energy grows by 16 a level
+        fine_pairs, coarse_pairs = _count_pairs(shape, level - 1), _count_pairs(shape, level)
+        result[f"blur_{level}"] = _divide(fine * coarse_pairs * 16, coarse * fine_pairs)
+    return result
+
+
+def _count_pairs(shape: tuple[int, ...], level: int) -> int:
+    """Return how many boxes of 2^level px lie side by side or one above the other."""
+    height, width = (side >> level for side in shape)
+    return height * max(width - 1, 0) + width * max(height - 1, 0)
+
+
+def _range_of_bands(sums: Array, length: int) -> float:
+    """Return the range of the means of up to 8 bands, from sums over lines of `length` pixels; NaN without pixels."""
+    if not len(sums) or not length:
+        return float("nan")
+    bounds = [i * len(sums) // BANDS for i in range(BANDS + 1)]
+    means = [
+        _divide(int(sums[a:b].sum(dtype=np.int64)), (b - a) * length) for a, b in itertools.pairwise(bounds) if b > a
+    ]
+    return max(means) - min(means)
+
+
+def _divide(numerator: int, denominator: int) -> float:
+    """Return the quotient of two integers of any size, rounded once; NaN where there is none."""
+    return numerator / denominator if denominator else float("nan")
