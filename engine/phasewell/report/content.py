@@ -1,0 +1,100 @@
+"""Everything a report shows, as plain arrays, before any of it is a picture or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasewell.manifest import RunManifest
+from phasewell.profiles import FieldMoments, Profile
+from phasewell.report.curves import Colouring, Distribution
+from phasewell.report.evaluations import ModelReport
+from phasewell.report.measures import Measure, field_measures, frame_measures
+from phasewell.report.overlay import Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PlateFacts:
+    """What the report says of the plate itself."""
+
+    name: str
+    wells: tuple[str, ...]
+    fields: tuple[str, ...]
+    times_h: tuple[float, ...]
+    pixel_size_um: float
+    frame_shape: tuple[int, int] | None = None  # (height, width) px; None where the run does not say
+    dtype: str = ""
+    window: tuple[int, int] | None = None
+    platemap: Mapping[str, Mapping[str, str | float | int | None]] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def simulated(self) -> str:
+        """What was simulated, in words; empty for real frames."""
+        if "simulated" not in self.provenance:
+            return ""
+        return f"These frames were made by a program ({self.provenance['simulated']}); no cell was imaged."
+
+    def annotation(self, name: str) -> tuple[str | float | int | None, ...]:
+        """Return one annotation of the plate map for every well; None where a well has none."""
+        return tuple(self.platemap.get(well, {}).get(name) for well in self.wells)
+
+    def annotation_names(self) -> list[str]:
+        """Return the names of the plate map's annotations in order of first appearance."""
+        return list(dict.fromkeys(name for well in self.wells for name in self.platemap.get(well, {})))
+
+
+@dataclass(frozen=True)
+class Content:
+    """A run as the report reads it.
+
+    `frames` has one entry per expected frame and column: well, field, status (str), reason (str, "" for none),
+    flags (tuples of str), time (int), time_h and the quality columns (float64, NaN for null).
+    """
+
+    manifest: RunManifest
+    plate: PlateFacts
+    frames: Mapping[str, NDArray[Any]]
+    moments: FieldMoments
+    profile: Profile | None = None
+    distributions: tuple[Distribution, ...] = ()
+    models: tuple[ModelReport, ...] = ()
+    agreement: Mapping[str, Any] | None = None
+    pictures: tuple[Picture, ...] = ()
+    gallery_note: str = ""
+    notes: tuple[str, ...] = ()
+    manifest_sha256: str = ""
+
+    @cached_property
+    def measures(self) -> dict[str, Measure]:
+        """Every number per well and hour, by key."""
+        found = field_measures(self.moments)
+        found += frame_measures(self.frames, self.plate.wells, len(self.plate.times_h))
+        return {measure.key: measure for measure in found}
+
+    @property
+    def n_cells(self) -> int:
+        """Cells of all processed frames."""
+        return int(np.where(self.moments.measured, self.moments.n_cells, 0).sum())
+
+    def setting(self, section: str, key: str, otherwise: Any = None) -> Any:
+        """Return one value of the run's configuration."""
+        values = self.manifest.config.get(section)
+        return values.get(key, otherwise) if isinstance(values, Mapping) else otherwise
+
+    def colouring(self, few: int = 10) -> Colouring:
+        """Return what colours wells: the well itself for few wells, else the target, else the group, else the well."""
+        plate = self.plate
+        if len(plate.wells) > few:
+            for name in (self.setting("model", "target"), self.setting("model", "group")):
+                values = plate.annotation(name) if name else ()
+                if any(value is not None for value in values):
+                    return Colouring(str(name), values)
+        return Colouring("Well", plate.wells)

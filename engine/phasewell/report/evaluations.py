@@ -1,0 +1,116 @@
+"""The evaluations of a run's potency models, read from their JSON files and checked before they are shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from phasewell.errors import InputError
+from phasewell.potency.evaluation import Evaluation
+
+TITLES = {"lasso": "LASSO", "forest": "Random forest", "xgboost": "XGBoost"}
+
+
+class Scores(NamedTuple):
+    """RMSE, the RMSE of predicting the mean of the other groups, and Q2: never one without the others."""
+
+    rmse: float
+    baseline_rmse: float
+    q2: float
+
+
+class Shuffles(NamedTuple):
+    """RMSE / baseline over shuffled targets: their median, how many, and the p value of the real one."""
+
+    median: float
+    n: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """One model: its evaluation on measured descriptors and, where known, on a simulated plate's true ones."""
+
+    evaluation: Evaluation
+    on_truth: Scores | None = None
+    shuffles: Shuffles | None = None
+
+    @property
+    def title(self) -> str:
+        """The model's name in words."""
+        return TITLES.get(self.evaluation.kind, self.evaluation.kind)
+
+    @property
+    def scores(self) -> Scores:
+        """The three scores on measured descriptors."""
+        return Scores(self.evaluation.rmse, self.evaluation.baseline_rmse, self.evaluation.q2)
+
+
+def read_models(folder: Path) -> tuple[ModelReport, ...]:
+    """Return the reports of every model under RUN/models, LASSO first; empty when none was fitted.
+
+    Beside `evaluation.json` may stand `evaluation_truth.json` (the same model on the true descriptors of a
+    simulated plate) and `shuffle.json` (the same procedure on shuffled targets). Raises InputError for a file that
+    is not valid, such as an RMSE without its baseline and Q2.
+    """
+    found = [_read_model(path) for path in sorted(folder.glob("*/evaluation.json"))]
+    order = list(TITLES)
+    return tuple(sorted(found, key=lambda m: (_rank(m.evaluation.kind, order), m.evaluation.kind)))
+
+
+def _rank(kind: str, order: list[str]) -> int:
+    return order.index(kind) if kind in order else len(order)
+
+
+def _read_model(path: Path) -> ModelReport:
+    truth, shuffle = path.with_name("evaluation_truth.json"), path.with_name("shuffle.json")
+    return ModelReport(
+        evaluation=read_evaluation(path),
+        on_truth=_scores(read_json(truth), truth) if truth.exists() else None,
+        shuffles=_shuffles(read_json(shuffle), shuffle) if shuffle.exists() else None,
+    )
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Return the evaluation in a JSON file, without keys it does not know.
+
+    Raises InputError naming the file when a key is missing.
+    """
+    document = read_json(path)
+    _scores(document, path)
+    names = {field.name for field in dataclasses.fields(Evaluation)}
+    try:
+        return Evaluation.from_dict({key: value for key, value in document.items() if key in names})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object from a file; raises InputError naming the file when it is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); make it again") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(document).__name__}; make it again")
+    return document
+
+
+def _scores(document: dict[str, Any], path: Path) -> Scores:
+    values = {key: document.get(key) for key in Scores._fields}
+    if wrong := [key for key, value in values.items() if not isinstance(value, int | float)]:
+        raise InputError(
+            f"{path}: no number for {', '.join(wrong)}; an RMSE is shown only with its baseline and Q2: "
+            "fit the model again"
+        )
+    return Scores(*(float(document[key]) for key in Scores._fields))
+
+
+def _shuffles(document: dict[str, Any], path: Path) -> Shuffles:
+    try:
+        return Shuffles(float(document["median"]), len(document["shuffled_ratios"]), float(document["p_value"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a shuffle test ({error!r}); make it again") from error

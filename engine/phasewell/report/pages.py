@@ -1,0 +1,27 @@
+"""The order of a report: from what was found to how far to trust it to where it came from."""
+
+from __future__ import annotations
+
+from phasewell.report import checks, predictions, provenance, summary
+from phasewell.report.blocks import Page
+from phasewell.report.content import Content
+
+
+def compose(content: Content) -> Page:
+    """Return the page about a run."""
+    plate = content.plate
+    sections = (
+        summary.headline(content),
+        summary.heat_maps(content),
+        summary.gallery(content),
+        summary.growth(content),
+        summary.descriptors(content),
+        predictions.potency(content),
+        checks.quality(content),
+        checks.agreement(content),
+        provenance.provenance(content),
+    )
+    shape = f"{len(plate.wells)} wells, {len(plate.fields)} fields, {len(plate.times_h)} hours"
+    subtitle = f"phasewell report · {shape} · run {content.manifest.run_id}"
+    footer = f"phasewell {content.manifest.code_version}. This page holds everything it shows and fetches nothing."
+    return Page(f"Plate {plate.name}", subtitle, plate.simulated, sections, footer)

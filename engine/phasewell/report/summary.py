@@ -1,0 +1,273 @@
+"""The sections about the plate: headline numbers, heat maps, gallery, growth and descriptors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phasewell.report import curves, model_figures, plate_maps
+from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Fold, Gallery, Paragraph, Section, Table
+from phasewell.report.content import Content
+from phasewell.report.curves import Colouring
+from phasewell.report.measures import Measure, field_spread, last_measured_time
+from phasewell.report.overlay import Picture
+from phasewell.report.theme import PAGE_WIDTH, to_spec
+
+EXPLORER_VALUES = 40_000
+"""The selectable heat map holds at most about this many values; beyond, hours are left out evenly."""
+_ANNOTATIONS_SHOWN = 4
+_OPEN_TABLE_ROWS = 24
+_LARGE_WELLS = 4  # galleries of more wells are set smaller
+
+
+def headline(content: Content) -> Section:
+    """Return the headline numbers and one sentence on whether every expected frame was measured."""
+    manifest, plate = content.manifest, content.plate
+    expected = manifest.n_expected
+    shares = {
+        "processed": manifest.n_processed,
+        "quarantined": manifest.n_quarantined,
+        "missing": manifest.n_missing,
+    }
+    size = f"{plate.pixel_size_um:.4g} µm / px"
+    field_of_view = ""
+    if plate.frame_shape:
+        height, width = plate.frame_shape
+        um = plate.pixel_size_um
+        field_of_view = f"frames of {width} × {height} px = {width * um / 1000:.3g} × {height * um / 1000:.3g} mm"
+    hours = plate.times_h
+    span = f"{hours[0]:g} h" if len(hours) == 1 else f"{hours[0]:g}–{hours[-1]:g} h"
+    per_frame = f"{content.n_cells / manifest.n_processed:,.1f} per measured frame" if manifest.n_processed else ""
+    flagged = sum(1 for flags in content.frames["flags"][content.frames["status"] == "processed"] if flags)
+    facts = [
+        Fact("Wells × fields × hours", f"{len(plate.wells)} × {len(plate.fields)} × {len(hours)}", span),
+        Fact(
+            "Frames measured",
+            f"{shares['processed']:,}",
+            f"of {expected:,} expected{_percent(shares['processed'], expected)}",
+        ),
+        Fact("Cells", f"{content.n_cells:,}", per_frame),
+        Fact("Quarantined", f"{shares['quarantined']:,}", "delivered, not usable", _tone(shares["quarantined"])),
+        Fact("Missing", f"{shares['missing']:,}", "expected, never delivered", _tone(shares["missing"])),
+        Fact("Flagged", f"{flagged:,}", "measured, with a quality flag"),
+        Fact("Pixel size", size, field_of_view),
+        Fact(
+            "Segmentation preset",
+            str(content.setting("segmentation", "preset", "phase")),
+            "all settings under Provenance",
+        ),
+    ]
+    blocks: list[Block] = [Facts(facts)]
+    lost = expected - shares["processed"]
+    if expected == 0:
+        blocks.append(Paragraph("This run expected no frames.", "warning"))
+    elif shares["processed"] == 0:
+        blocks.append(Paragraph("No frame was measured; the reasons are under Quality.", "warning"))
+    elif lost:
+        sentence = f"{lost:,} of {expected:,} expected frames were not measured; the reasons are under Quality. "
+        blocks.append(Paragraph(sentence + "Means and counts rest on the measured fields only.", "warning"))
+    else:
+        blocks.append(Paragraph(f"All {expected:,} expected frames were measured.", "note"))
+    blocks += [Paragraph(note, "warning") for note in content.notes]
+    blocks.append(_well_table(content))
+    return Section("summary", "Summary", blocks)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f" ({100 * part / whole:.1f} %)" if whole else ""
+
+
+def _tone(count: int) -> str:
+    return "warning" if count else "plain"
+
+
+def _well_table(content: Content) -> Block:
+    plate, measures = content.plate, content.measures
+    names = plate.annotation_names()
+    shown = names[:_ANNOTATIONS_SHOWN]
+    per_field, confluence = measures["cells_per_field"].values, measures.get("confluence")
+    columns = [Column("Well"), *(_annotation_column(plate.annotation(name), name) for name in shown)]
+    columns += [
+        Column("Fields measured per hour"),
+        Column("Cells, all hours", ",.0f"),
+        Column("Cells / field, first hour", ".1f"),
+        Column("Cells / field, last hour", ".1f"),
+        Column("Fold change", ".2f"),
+        Column("Confluence, last hour (%)", ".1f"),
+    ]
+    rows: list[list[Cell]] = []
+    for w, well in enumerate(plate.wells):
+        hours = np.flatnonzero(np.isfinite(per_field[w]))
+        first, last = (
+            (float(per_field[w, hours[0]]), float(per_field[w, hours[-1]])) if len(hours) else (np.nan, np.nan)
+        )
+        fields = measures["fields"].values[w]
+        cells = measures["cells"].values[w]
+        annotations = [plate.platemap.get(well, {}).get(name) for name in shown]
+        rows.append(
+            [
+                well,
+                *annotations,
+                f"{fields.min():.0f} – {fields.max():.0f} of {len(plate.fields)}" if fields.size else None,
+                float(cells[np.isfinite(cells)].sum()),
+                first,
+                last,
+                last / first if len(hours) > 1 and first > 0 else None,
+                float(confluence.values[w, hours[-1]]) if confluence is not None and len(hours) else None,
+            ]
+        )
+    note = "First and last hour are those at which the well was measured; fold change is their ratio."
+    if len(names) > len(shown):
+        note += f" Not shown: {', '.join(names[_ANNOTATIONS_SHOWN:])} (all are in the table wells)."
+    table = Table("Wells", columns, rows, note)
+    return table if len(rows) <= _OPEN_TABLE_ROWS else Fold(f"Table of {len(rows)} wells", [table])
+
+
+def _annotation_column(values: tuple[str | float | int | None, ...], name: str) -> Column:
+    """Return a column set flush right with four digits when the annotation is numbers, else text."""
+    return Column(name, ".4g" if Colouring(name, values).numeric else "")
+
+
+def heat_maps(content: Content) -> Section:
+    """Return the plate as heat maps: three fixed ones, and one whose measure and hour are chosen."""
+    plate, measures = content.plate, content.measures
+    if not plate.wells or not plate.times_h:
+        return Section("plate", "Plate", [Paragraph("The plate has no well or no hour to show.", "note")])
+    time = last_measured_time(measures["cells_per_field"].values)
+    lost = measures["quarantined"].values + measures["missing"].values
+    overall = Measure("lost", "Frames not measured", "% of frames, all hours", lost.mean(axis=1, keepdims=True), True)
+    chosen = [(measures["cells_per_field"], time, "viridis")]
+    if "confluence" in measures:
+        chosen.append((measures["confluence"], time, "viridis"))
+    chosen.append((overall, 0, "oranges"))
+    hour = f"{plate.times_h[time]:g} h"
+    words = f"Heat maps of {len(plate.wells)} wells: cells per field and confluence at {hour}, frames not measured"
+    n = len(plate.wells)
+    fixed = Figure(
+        "plate-maps",
+        to_spec(plate_maps.plate_maps(plate.wells, chosen, PAGE_WIDTH), words, 3 * n),
+        f"Cells per field and confluence at {hour}, the last hour with a measured frame; frames quarantined or missing "
+        "over all hours. Grey: nothing measured.",
+    )
+    blocks: list[Block] = [fixed]
+    explored = tuple(measures.values())
+    keep = _thin(len(plate.times_h), EXPLORER_VALUES // max(1, n * len(explored)))
+    times = tuple(plate.times_h[t] for t in keep)
+    cut = tuple(Measure(m.key, m.title, m.unit, m.values[:, keep], m.from_zero) for m in explored)
+    caption = (
+        "Any measure at any hour; the colours span the wells shown. Descriptors are over the pooled cells of a well."
+    )
+    if len(keep) < len(plate.times_h):
+        caption += f" {len(keep)} of {len(plate.times_h)} hours are here; the rest is in the run's tables."
+    words = "Heat map of the plate for a measure and an hour chosen on the page"
+    spec = to_spec(plate_maps.explorer(plate.wells, times, cut, PAGE_WIDTH), words, n)
+    blocks.append(Figure("plate-explorer", spec, caption))
+    return Section("plate", "Plate", blocks)
+
+
+def _thin(n: int, most: int) -> list[int]:
+    """Return at most `most` (at least one) of n indices, evenly, the last one always among them."""
+    if n <= most:
+        return list(range(n))
+    return sorted({round(i) for i in np.linspace(n - 1, 0, max(1, most))})
+
+
+def gallery(content: Content) -> Section:
+    """Return frames of every well with the outlines of their segmentation."""
+    pictures = content.pictures
+    if not pictures:
+        note = content.gallery_note or "No picture could be made."
+        return Section("gallery", "Gallery", [Paragraph(note, "note")])
+    groups: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        groups.setdefault(picture.well, []).append(picture)
+    titled = [(_well_title(content, well), found) for well, found in groups.items()]
+    outlined = any(picture.field_outlines for picture in pictures)
+    lead = (
+        "Each whole field with its dashed window at full resolution beside or below it: the part of the field with the "
+        "most segmented pixels. Outlines are the labels this run counted and measured; neighbours mostly differ in hue."
+    )
+    blocks: list[Block] = [Gallery(titled, outlined, compact=len(titled) > _LARGE_WELLS)]
+    if content.gallery_note:
+        blocks.insert(0, Paragraph(content.gallery_note, "note"))
+    return Section("gallery", "Gallery", blocks, lead if outlined else "")
+
+
+def _well_title(content: Content, well: str) -> str:
+    annotations = content.plate.platemap.get(well, {})
+    first = list(annotations.items())[:_ANNOTATIONS_SHOWN]
+    shown = [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in first
+        if value is not None
+    ]
+    return f"Well {well}" + (f" · {' · '.join(shown)}" if shown else "")
+
+
+def growth(content: Content) -> Section:
+    """Return cells per field over hours for every well."""
+    plate, per_field = content.plate, content.measures["cells_per_field"].values
+    if not np.isfinite(per_field).any():
+        return Section("growth", "Growth", [Paragraph("No field was measured, so there is no count to show.", "note")])
+    chart = curves.growth(
+        plate.wells, plate.times_h, per_field, field_spread(content.moments), content.colouring(), PAGE_WIDTH - 190
+    )
+    words = f"Cells per field over {len(plate.times_h)} hours for {len(plate.wells)} wells"
+    caption = "Mean number of cells per measured field"
+    if len(plate.wells) <= 6:
+        caption += "; the band is one standard deviation over the fields of a well"
+    caption += ". Cells that touch the frame are not counted."
+    if len(plate.times_h) == 1:
+        caption += " The plate has one hour, so there is no growth to see."
+    figure = Figure("growth", to_spec(chart, words, 2 * per_field.size), caption)
+    return Section("growth", "Growth", [figure])
+
+
+def descriptors(content: Content) -> Section:
+    """Return the distributions of the twelve descriptors, the profile as a heat map, and its principal components."""
+    blocks: list[Block] = []
+    found = content.distributions
+    if found:
+        n = {d.time_h: d.n_cells for d in found if d.descriptor == "area"}
+        counts = ", ".join(f"{count:,} cells at {hour:g} h" for hour, count in sorted(n.items()))
+        chart = curves.distributions(found, PAGE_WIDTH)
+        caption = (
+            f"Share of cells per bin over all wells: {counts}. The axes span the 0.5th to 99.5th percentile. "
+            f"1 px = {content.plate.pixel_size_um:.4g} µm."
+        )
+        words = "Distributions of the twelve descriptors, one panel each, one line per hour"
+        blocks.append(Figure("distributions", to_spec(chart, words, 12 * 3), caption))
+    else:
+        blocks.append(Paragraph("No cell was measured, so there is no distribution to show.", "note"))
+    blocks += _profile_blocks(content)
+    return Section("descriptors", "Descriptors and profile", blocks)
+
+
+def _profile_blocks(content: Content) -> list[Block]:
+    profile = content.profile
+    if profile is None or not profile.columns or not profile.wells:
+        return [Paragraph("This run has no profile table.", "note")]
+    if len(profile.wells) < 2 or not np.isfinite(profile.values).any():
+        return [Paragraph("A profile is compared between wells; this run has fewer than two to compare.", "note")]
+    chart = model_figures.profile_map(profile, PAGE_WIDTH)
+    fields = profile.n_fields
+    rests = f"on {fields.min()} to {fields.max()} of {profile.n_fields_expected} fields per well and hour"
+    caption = (
+        f"Profile of {len(profile.wells)} wells × {len(profile.columns)} columns, each column as z score over "
+        f"the wells. The values rest {rests}. Blank: undefined, or equal in all wells."
+    )
+    words = f"Heat map of the profile, {len(profile.wells)} wells by {len(profile.columns)} columns"
+    blocks: list[Block] = [Figure("profile", to_spec(chart, words, profile.values.size), caption)]
+    components = model_figures.principal_components(profile.values)
+    if components is not None:
+        scores, shares = components
+        plate = content.plate
+        colouring = content.colouring()
+        values = dict(zip(plate.wells, colouring.values, strict=True))
+        matched = Colouring(colouring.title, tuple(values.get(well) for well in profile.wells))
+        chart = model_figures.pca(profile.wells, scores, shares, matched, PAGE_WIDTH - 190)
+        words = "Wells in the plane of the first two principal components of the profile"
+        caption = (
+            "Principal components of the profile, columns scaled to unit variance; undefined columns are left out."
+        )
+        blocks.append(Figure("components", to_spec(chart, words, 2 * len(profile.wells)), caption))
+    return blocks

@@ -1,0 +1,179 @@
+"""A run made up of arrays, so that every part of a report can be tested without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from phasewell.cells import DEFINITIONS_ID, DESCRIPTOR_NAMES
+from phasewell.manifest import RunManifest
+from phasewell.potency.evaluation import Coefficient, Evaluation, Prediction
+from phasewell.profiles import FieldMoments, Moments, Profile, profile_columns
+from phasewell.report.content import Content, PlateFacts
+from phasewell.report.curves import histogram
+from phasewell.report.evaluations import ModelReport, Scores, Shuffles
+from phasewell.report.overlay import make_picture
+
+QUALITY = ("mean_v", "saturated_fraction", "black_fraction", "focus", "illumination_gradient", "confluence")
+
+
+def discs(rng: np.random.Generator, n: int, side: int = 400) -> tuple[Any, Any]:
+    """Return a grey frame (side, side) uint8 with n discs and their labels int32."""
+    y, x = np.mgrid[:side, :side]
+    labels = np.zeros((side, side), dtype=np.int32)
+    for i in range(n):
+        cy, cx = rng.integers(20, side - 20, 2)
+        labels[(y - cy) ** 2 + (x - cx) ** 2 <= rng.integers(60, 300)] = i + 1
+    pixels = np.clip(128 + 40 * (labels > 0) + rng.normal(0, 8, labels.shape), 0, 255)
+    return pixels.astype(np.uint8), labels
+
+
+def make_moments(rng: np.random.Generator, wells: Any, times: Any, fields: Any, growth: Any, lost: Any) -> FieldMoments:
+    shape = (len(wells), len(times), len(fields))
+    cells = rng.poisson(30 * growth[:, :, None] * np.ones(shape)).astype(np.int64)
+    measured = ~lost
+    cells[lost] = 0
+    mean = rng.normal(100, 5, (*shape, 12)) + np.arange(len(wells))[:, None, None, None]
+    m2 = rng.uniform(50, 90, (*shape, 12)) * cells[..., None]
+    n = np.repeat(cells[..., None], 12, axis=3)
+    moments = Moments(n, np.where(n > 0, mean, 0.0), np.where(n > 1, m2, 0.0))
+    return FieldMoments(wells, times, fields, moments, cells, measured, 0.87)
+
+
+def make_frames(
+    rng: np.random.Generator, wells: Any, times: Any, fields: Any, lost: Any, reason: str
+) -> dict[str, Any]:
+    rows = [(w, f, t) for w in range(len(wells)) for t in range(len(times)) for f in range(len(fields))]
+    gone = np.array([lost[w, t, f] for w, f, t in rows], dtype=bool)
+    quarantined = gone & (rng.random(len(rows)) < 0.5)
+    status = np.where(quarantined, "quarantined", np.where(gone, "missing", "processed"))
+    flags = np.empty(len(rows), dtype=object)
+    for i in range(len(rows)):
+        flags[i] = ("saturated",) if not gone[i] and rng.random() < 0.04 else ()
+    columns: dict[str, Any] = {
+        "well": np.array([wells[w] for w, _, _ in rows], dtype=object),
+        "field": np.array([fields[f] for _, f, _ in rows], dtype=object),
+        "time": np.array([t for _, _, t in rows], dtype=np.int64),
+        "time_h": np.array([times[t] for _, _, t in rows], dtype=np.float64),
+        "status": status.astype(object),
+        "reason": np.where(quarantined, reason, np.where(gone, "not in the source", "")).astype(object),
+        "flags": flags,
+    }
+    ranges = ((110, 140), (0, 0.08), (0, 0.001), (200, 500), (5, 70), (0.1, 0.7))
+    for name, (low, high) in zip(QUALITY, ranges, strict=True):
+        columns[name] = np.where(gone, np.nan, rng.uniform(low, high, len(rows)))
+    return columns
+
+
+def make_model(
+    rng: np.random.Generator, kind: str, wells: Any, groups: Any, truth: Any, times: Any, noise: float
+) -> ModelReport:
+    predicted = truth + rng.normal(0, noise, len(truth))
+    n = len(truth)
+    baseline = (truth.sum() - truth) / (n - 1)
+    rmse, base = float(np.sqrt(np.mean((predicted - truth) ** 2))), float(np.sqrt(np.mean((baseline - truth) ** 2)))
+    better = rmse < 0.95 * base
+    columns = profile_columns(times)[:7]
+    weights = (0.9, -0.7, 0.5, -0.4, 0.2, 0.1, -0.05)
+    named = (
+        tuple(Coefficient(c.title, *c, w) for c, w in zip(columns, weights, strict=False)) if kind == "lasso" else ()
+    )
+    verdict = f"{'better' if better else 'no better'} than the baseline (RMSE is {rmse / base:.2f} x the baseline)"
+    rows = tuple(
+        Prediction(w, str(g), float(t), float(p), float(b))
+        for w, g, t, p, b in zip(wells, groups, truth, predicted, baseline, strict=True)
+    )
+    evaluation = Evaluation(
+        kind,
+        "nested",
+        rmse,
+        base,
+        1 - (rmse / base) ** 2,
+        0.01,
+        verdict,
+        better,
+        n,
+        n,
+        24 * len(times),
+        rows,
+        named,
+        (),
+        (),
+    )
+    return ModelReport(evaluation, Scores(rmse * 0.9, base, 1 - (0.9 * rmse / base) ** 2), Shuffles(1.04, 20, 0.048))
+
+
+def make_content(
+    wells: tuple[str, ...] = ("A01", "A02", "B01"),
+    times: tuple[float, ...] = (6.0, 12.0, 18.0),
+    fields: tuple[str, ...] = ("f1", "f2"),
+    *,
+    name: str = "screen 7",
+    lost_share: float = 0.1,
+    simulated: bool = False,
+    models: bool = False,
+    pictures: int = 0,
+    empty: bool = False,
+    label: str = "clone",
+    reason: str = "decode_error: tile 3 ends early",
+    seed: int = 1,
+) -> Content:
+    """Return a made-up run; `empty` leaves no frame measured, `label` names a plate-map annotation."""
+    rng = np.random.default_rng(seed)
+    shape = (len(wells), len(times), len(fields))
+    lost = np.ones(shape, dtype=bool) if empty else rng.random(shape) < lost_share
+    rate = rng.uniform(0.01, 0.025, len(wells))
+    growth = np.exp(rate[:, None] * np.asarray(times)[None])
+    moments = make_moments(rng, wells, times, fields, growth, lost)
+    frames = make_frames(rng, wells, times, fields, lost, reason)
+    potency = 7.0 + 6.0 * rng.random(len(wells))
+    clones = [f"REC{i + 1}" for i in range(len(wells))]
+    platemap = {w: {label: c, "potency": float(p)} for w, c, p in zip(wells, clones, potency, strict=True)}
+    columns = profile_columns(times)
+    values = rng.normal(size=(len(wells), len(columns))) + potency[:, None] * rng.normal(size=len(columns))
+    values[:, 5] = 1.0
+    values[0, 7] = np.nan
+    counts = np.where(moments.measured, moments.n_cells, 0).sum(axis=2)
+    profile = Profile(wells, times, columns, values, counts, moments.measured.sum(axis=2), len(fields), 0.87)
+    shown = [times[0], times[-1]] if len(times) > 1 else [times[0]] if times else []
+    found = (
+        []
+        if empty
+        else [
+            d for n in DESCRIPTOR_NAMES for d in histogram(n, {h: rng.lognormal(5 + h / 90, 0.5, 500) for h in shown})
+        ]
+    )
+    drawn = []
+    for well in wells[:pictures]:
+        for hour in shown:
+            pixels, labels = discs(rng, 14)
+            drawn.append(make_picture(pixels, labels, well=well, field=fields[0], time_h=hour, pixel_size_um=0.87))
+    n_quarantined, n_missing = (int((frames["status"] == s).sum()) for s in ("quarantined", "missing"))
+    manifest = RunManifest(
+        run_id="3f" * 16, plate=name, plate_digest="ab" * 32,
+        config={"plate": {"store": "plate.zarr"}, "segmentation": {"preset": "phase"},
+                "quality": {"reject_mean_v_above": 230.0, "flag_saturated_fraction_above": 0.05,
+                            "flag_illumination_gradient_above": 60.0},
+                "model": {"target": "potency", "group": label}},
+        code_version="0.1.0", definitions=DEFINITIONS_ID, parts=(), files={}, n_expected=int(np.prod(shape)),
+        n_processed=int(np.prod(shape)) - n_quarantined - n_missing, n_quarantined=n_quarantined, n_missing=n_missing,
+    )  # fmt: skip
+    provenance = {"simulated": "seed 0"} if simulated else {"licence": "MIT", "source": "oist/Usiigaci"}
+    reports = ()
+    if models:
+        kinds = (("lasso", 0.5), ("forest", 1.1), ("xgboost", 2.4))
+        reports = tuple(make_model(rng, kind, wells, clones, potency, times, noise) for kind, noise in kinds)
+    return Content(
+        manifest=manifest,
+        plate=PlateFacts(name, wells, fields, times, 0.87, (1022, 1024), "uint8", None, platemap, provenance),
+        frames=frames, moments=moments, profile=profile, distributions=tuple(found), models=reports,
+        pictures=tuple(drawn),        manifest_sha256="cd" * 32,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def content() -> Callable[..., Content]:
+    """Return `make_content`."""
+    return make_content
