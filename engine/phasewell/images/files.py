@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +42,8 @@ def open_regular(path: Path) -> Iterator[tuple[int, int]]:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not block
-    except FileNotFoundError:
-        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(error.errno, "no such file", str(path)) from error
     except OSError as error:
         raise StorageError(error.errno, f"{path}: cannot be opened ({error.strerror}); check permissions") from error
     try:
@@ -60,8 +60,38 @@ def read_document(path: Path) -> bytes:
     with open_regular(path) as (descriptor, size):
         if size > _MAX_DOCUMENT_BYTES:
             raise InputError(f"{path}: {size} bytes; expected metadata of at most {_MAX_DOCUMENT_BYTES}")
-        with os.fdopen(os.dup(descriptor), "rb") as stream:
-            return stream.read()
+        return read_at(path, descriptor, size, 0)
+
+
+def read_at(path: Path, descriptor: int, size: int, offset: int) -> bytes:
+    """Return up to `size` bytes of an open file; raises StorageError when the disk refuses."""
+    try:
+        return os.pread(descriptor, size, offset)
+    except OSError as error:
+        raise _read_failure(path, error) from error
+
+
+def read_into(path: Path, descriptor: int, buffers: Sequence[memoryview | bytearray], offset: int) -> int:
+    """Fill `buffers` from an open file and return the bytes read; raises StorageError when the disk refuses."""
+    try:
+        return os.preadv(descriptor, buffers, offset)
+    except OSError as error:
+        raise _read_failure(path, error) from error
+
+
+def _read_failure(path: Path, error: OSError) -> StorageError:
+    return StorageError(error.errno, f"{path}: cannot be read ({error.strerror}); check the disk, then run again")
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file durably, if it is there; raises StorageError when the system refuses."""
+    try:
+        path.unlink()
+        sync_folder(path.parent)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise StorageError(error.errno, f"{path}: cannot be removed ({error.strerror}); fix access") from error
 
 
 def replace_file(path: Path, pieces: Iterable[bytes | NDArray[np.uint8]]) -> None:

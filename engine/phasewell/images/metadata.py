@@ -6,6 +6,7 @@ stage positions, the nominal hours, the window, the plate map and the provenance
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from typing import Annotated, Any, Literal
@@ -77,7 +78,7 @@ class PlateMetadata(_Section):
             raise ValueError("; ".join(problems))
         return self
 
-    @property
+    @functools.cached_property
     def grid(self) -> tuple[int, int]:
         """(rows, columns) of the mosaic: the smallest grid with a place for every field."""
         return 1 + max(field.row for field in self.fields), 1 + max(field.column for field in self.fields)
@@ -105,10 +106,15 @@ class PlateMetadata(_Section):
 
     def place(self, field: str) -> int:
         """Return the index of a field's chunk in its shard; raises UsageError for an unknown field."""
-        for entry in self.fields:
-            if entry.name == field:
-                return entry.row * self.grid[1] + entry.column
-        raise UsageError(f"plate {self.name}: no field {field!r}; it has {', '.join(self.field_names)}")
+        try:
+            return self._places[field]
+        except KeyError:
+            names = ", ".join(self.field_names)
+            raise UsageError(f"plate {self.name}: no field {field!r}; it has {names}") from None
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        return {field.name: field.row * self.grid[1] + field.column for field in self.fields}
 
     def shard_format(self, level: int = 0) -> ShardFormat:
         """Return the shards' format: one chunk per grid place at level 0, one for the whole mosaic at level 1."""

@@ -52,23 +52,43 @@ def overview(
     height, width = grid[0] * frame_shape[0], grid[1] * frame_shape[1]
     shape = -(-height // factor), -(-width // factor)
     sums, counts = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)  # 64 pixels x 65535 fits
-    dtype = np.dtype(np.uint8)
     for (row, column), frame in frames.items():
-        dtype = frame.dtype
-        top, rows = _boxes(row * frame_shape[0], frame_shape[0], factor)
-        left, columns = _boxes(column * frame_shape[1], frame_shape[1], factor)
-        part = np.add.reduceat(np.add.reduceat(frame, rows, axis=0, dtype=np.uint32), columns, axis=1)
-        where = np.s_[top : top + len(rows), left : left + len(columns)]
+        before = row * frame_shape[0] % factor, column * frame_shape[1] % factor
+        part = _box_sums(_to_whole_boxes(frame, before, factor), factor)
+        top, left = row * frame_shape[0] // factor, column * frame_shape[1] // factor
+        where = np.s_[top : top + part.shape[0], left : left + part.shape[1]]
         sums[where] += part
-        counts[where] += np.outer(np.diff([*rows, frame_shape[0]]), np.diff([*columns, frame_shape[1]])).astype(
-            np.uint32
+        counts[where] += np.outer(
+            _box_lengths(before[0], frame_shape[0], factor), _box_lengths(before[1], frame_shape[1], factor)
         )
+    dtype = next(iter(frames.values())).dtype
     mean: NDArray[Any] = ((sums + counts // 2) // np.maximum(counts, 1)).astype(dtype)
     return mean
 
 
-def _boxes(start: int, length: int, factor: int) -> tuple[int, NDArray[np.intp]]:
-    """Return the first box that a frame touches and where in the frame each of its boxes begins."""
-    first, last = start // factor, (start + length - 1) // factor
-    begins = np.maximum(np.arange(first, last + 1) * factor - start, 0)
-    return first, begins.astype(np.intp)
+def _to_whole_boxes(frame: NDArray[Any], before: tuple[int, int], factor: int) -> NDArray[Any]:
+    """Return the frame with zeros around it so that it begins and ends on a box's edge; itself when it does."""
+    after = [-(start + size) % factor for start, size in zip(before, frame.shape, strict=True)]
+    if not any(before) and not any(after):
+        return frame
+    return np.pad(frame, list(zip(before, after, strict=True)))
+
+
+def _box_sums(frame: NDArray[Any], factor: int) -> NDArray[np.uint32]:
+    """Return the sum of every box; strided adds take a twelfth of the time of a reshape and sum."""
+    rows: NDArray[Any] = frame[0::factor].astype(
+        np.uint16 if frame.dtype == np.uint8 else np.uint32
+    )  # 8 x 255 fits 16 bit
+    for k in range(1, factor):
+        rows += frame[k::factor]
+    sums: NDArray[Any] = rows[:, 0::factor].astype(np.uint32)
+    for k in range(1, factor):
+        sums += rows[:, k::factor]
+    return sums
+
+
+def _box_lengths(before: int, size: int, factor: int) -> NDArray[np.uint32]:
+    """Return how many of a frame's pixels lie in each box it touches, along one axis."""
+    edges = np.clip(np.arange(0, before + size + factor, factor), before, before + size)
+    lengths: NDArray[np.uint32] = np.diff(edges).astype(np.uint32)
+    return lengths[: -(-(before + size) // factor)]

@@ -62,6 +62,11 @@ def shard_path(unit: Unit, level: int) -> str:
 
 def write_records(root: Path, unit: Unit, stored: Sequence[StoredRecord]) -> None:
     """Commit the records of a unit atomically."""
+    replace_file(contained(root, records_path(unit)), [encode_records(unit, stored)])
+
+
+def encode_records(unit: Unit, stored: Sequence[StoredRecord]) -> bytes:
+    """Return the content of a record file; raises UsageError for what JSON cannot hold."""
     document: dict[str, Any] = {
         "version": VERSION,
         "well": unit.well,
@@ -81,10 +86,9 @@ def write_records(root: Path, unit: Unit, stored: Sequence[StoredRecord]) -> Non
         ],
     }
     try:
-        content = canonical_json(document | {"sha256": digest_json(document)})
+        return canonical_json(document | {"sha256": digest_json(document)})
     except ValueError as error:  # NaN, or text that is no Unicode
         raise UsageError(f"{unit}: records cannot be written as JSON ({error})") from error
-    replace_file(contained(root, records_path(unit)), [content])
 
 
 def load_records(root: Path, meta: PlateMetadata, unit: Unit) -> tuple[StoredRecord, ...]:

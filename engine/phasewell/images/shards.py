@@ -8,7 +8,6 @@ Format: Zarr v3 specification, codecs sharding-indexed, bytes, zstd, crc32c.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasewell.errors import InputError, UsageError
-from phasewell.images.files import open_regular, replace_file
+from phasewell.images.files import open_regular, read_at, read_into, replace_file
 
 Codec = Literal["raw", "zstd"]
 MISSING = 2**64 - 1
@@ -92,8 +91,8 @@ def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
 def write_shard(path: Path, chunks: Sequence[NDArray[Any] | None], form: ShardFormat) -> tuple[int | None, ...]:
     """Write a whole shard atomically; `chunks` has one (height, width) array, or None, per place in index order.
 
-    Returns the crc32c of each stored chunk (before encoding the next one: it ties records to pixels), None where
-    there is none. Raises UsageError for other shapes, dtypes or numbers of chunks, StorageError from the disk.
+    Returns the crc32c of each stored chunk, which ties records to pixels; None where there is none.
+    Raises UsageError for other shapes, dtypes or numbers of chunks, StorageError from the disk.
     """
     if len(chunks) != form.n_chunks:
         raise UsageError(f"{path}: {len(chunks)} chunks for a shard of {form.n_chunks}")
@@ -167,7 +166,7 @@ class Shard:
             raise ShardDamageError(
                 f"{self.path}: {self._size} bytes, less than its index of {form.index_bytes}: empty or truncated"
             )
-        raw = os.pread(self._descriptor, form.index_bytes, self._size - form.index_bytes)
+        raw = read_at(self.path, self._descriptor, form.index_bytes, self._size - form.index_bytes)
         if len(raw) != form.index_bytes:
             raise ShardDamageError(f"{self.path}: index cut short while reading")
         if google_crc32c.value(raw[:-_CRC_BYTES]) != int.from_bytes(raw[-_CRC_BYTES:], "little"):
@@ -207,7 +206,7 @@ class Shard:
         raw = form.codec == "raw"
         data = as_bytes(out) if raw else np.empty(length - _CRC_BYTES, np.uint8)
         tail = bytearray(_CRC_BYTES)
-        if os.preadv(self._descriptor, [data.data, tail], offset) != length:
+        if read_into(self.path, self._descriptor, [data.data, tail], offset) != length:
             raise ShardDamageError(f"{self.path} chunk {chunk}: cut short while reading", chunk)
         checksum = int(google_crc32c.value(data))
         if checksum != int.from_bytes(tail, "little"):

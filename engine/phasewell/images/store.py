@@ -21,13 +21,14 @@ from phasewell.images.files import (
     install_folder,
     locked_folder,
     read_document,
+    remove_file,
     replace_file,
     sweep_partials,
 )
 from phasewell.images.metadata import OVERVIEW_FACTOR, PlateMetadata, check_metadata, parse_root, well_path
 from phasewell.images.pixels import frame_sha256, overview
 from phasewell.images.reader import StoreReader
-from phasewell.images.records import StoredRecord, shard_path, write_records
+from phasewell.images.records import StoredRecord, encode_records, shard_path, write_records
 from phasewell.images.shards import write_shard
 from phasewell.plate import Field, FrameKey, FrameRecord, Plate, Unit, parse_well, well_position
 
@@ -162,11 +163,13 @@ class PlateWriter:
         `frames` is field name -> (height, width) of the plate's dtype; fields without a frame are not in it.
         `records` may say more (status, reason, source, true hour, flags); a field without a record is present when
         it has a frame and else missing. Digests are computed here; one that a record brings must agree.
+        This is also how a unit whose record file is damaged is repaired.
         Raises UsageError for frames and records that do not fit, StorageError when the disk refuses.
         """
         meta = self.meta
         self._check_unit(unit)
         complete = self._complete_records(unit, frames, records)
+        encode_records(unit, [StoredRecord(record, None) for record in complete])  # refuse before any pixel is written
         path = contained(self.root, shard_path(unit, 0))
         sweep_partials(path.parent)
         checksums: dict[str, int | None] = {}
@@ -181,7 +184,7 @@ class PlateWriter:
         write_records(self.root, unit, stored)
         if not frames:  # only after the commit: until then the old records describe the old pixels
             for level in (0, 1):
-                contained(self.root, shard_path(unit, level)).unlink(missing_ok=True)
+                remove_file(contained(self.root, shard_path(unit, level)))
         return complete
 
     def update_unit(
@@ -191,7 +194,8 @@ class PlateWriter:
 
         The whole shard is replaced all the same. Fields that are neither in `frames` nor in `records` keep their
         record and pixels, which are read and checked; one that is damaged becomes quarantined "chunk_damaged".
-        Arguments, result and errors as `write_unit`.
+        Arguments, result and errors as `write_unit`; InputError when the record file is damaged: then give all
+        frames to `write_unit`.
         """
         touched = {*frames, *(record.key.field for record in records)}
         kept, old = StoreReader(self.root, self.meta).read_good(unit)

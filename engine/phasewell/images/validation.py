@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from phasewell.errors import InputError, SecurityError
-from phasewell.images.files import contained, partials
-from phasewell.images.reader import StoreReader, check_array
+from phasewell.images.files import contained, partials, read_document
+from phasewell.images.metadata import parse_json
+from phasewell.images.ngff import plate_documents
+from phasewell.images.reader import CHUNK_DAMAGED, StoreReader, check_array
 from phasewell.images.records import shard_path
 from phasewell.images.store import open_plate
 from phasewell.manifest import canonical_json
-from phasewell.plate import FrameRecord, Plate, Unit
+from phasewell.plate import FrameKey, FrameRecord, Plate, Unit
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None
     uncommitted: list[str] = []
     leftovers: list[str] = []
     units = list(plate.units())
-    problems += _array_problems(reader, plate)
+    problems += _document_problems(reader, plate)
     for done, unit in enumerate(units, start=1):
         records, found = _check_unit(reader, unit)
         problems += found
@@ -91,11 +93,19 @@ def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None
         problems=tuple(problems),
         uncommitted=tuple(uncommitted),
         partial_files=tuple(leftovers),
-        digest=None if problems else plate_digest(plate),
+        digest=_digest_if_readable(plate),
     )
 
 
-def _array_problems(reader: StoreReader, plate: Plate) -> list[str]:
+def _digest_if_readable(plate: Plate) -> str | None:
+    try:
+        return plate_digest(plate)
+    except InputError:
+        return None
+
+
+def _document_problems(reader: StoreReader, plate: Plate) -> list[str]:
+    """Return what differs in the metadata of the wells, which only other readers look at, and of their arrays."""
     problems = []
     for well in plate.wells:
         for level in (0, 1) if reader.meta.has_overview else (0,):
@@ -103,6 +113,16 @@ def _array_problems(reader: StoreReader, plate: Plate) -> list[str]:
                 check_array(reader.root, reader.meta, well, level)
             except (InputError, SecurityError) as error:
                 problems.append(str(error))
+    for relative, content in plate_documents(reader.meta).items():
+        path = contained(reader.root, relative)
+        expected = parse_json(content, str(path)).get("attributes", {}).get("ome")
+        try:
+            attributes = parse_json(read_document(path), str(path)).get("attributes")
+        except (FileNotFoundError, InputError) as error:
+            problems.append(f"{path}: {error}")
+            continue
+        if expected is not None and (not isinstance(attributes, dict) or attributes.get("ome") != expected):
+            problems.append(f"{path}: OME-Zarr metadata differ from the plate's; restore it, or ingest again")
     return problems
 
 
@@ -111,8 +131,10 @@ def _check_unit(reader: StoreReader, unit: Unit) -> tuple[list[tuple[FrameRecord
     try:
         before = reader.read_records(unit)
         _, after = reader.read_good(unit)
-    except (InputError, SecurityError) as error:
-        return [], [str(error)]
+    except (InputError, SecurityError) as error:  # nothing is known of any field: all count as damaged
+        keys = [FrameKey(*unit[:2], name, unit.time) for name in reader.meta.field_names]
+        lost = [(FrameRecord(key, "present"), FrameRecord(key, "quarantined", CHUNK_DAMAGED)) for key in keys]
+        return lost, [str(error)]
     try:
         reader.read_overview(unit)
     except InputError as error:
