@@ -109,6 +109,10 @@ class FrameReader(Protocol):
         """Return the present frames of a unit, in field order, mapped to 8 bit."""
         ...
 
+    def read_unit(self, unit: Unit) -> tuple[FrameBatch, tuple[FrameRecord, ...]]:
+        """Return the good frames as `read_frames` does, and all records with damaged frames turned to quarantined."""
+        ...
+
     def read_records(self, unit: Unit) -> tuple[FrameRecord, ...]:
         """Return one record per field of the plate, in field order."""
         ...
