@@ -1,1 +1,35 @@
 """Plan, task, commit: the only layer that knows both files and compute."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# public name -> module that defines it; loaded on first use, so that importing this package stays cheap
+_PUBLIC = {
+    "InterruptedRunError": "phasewell.runs.interruption",
+    "Plan": "phasewell.runs.planning",
+    "RunResult": "phasewell.runs.driver",
+    "plan": "phasewell.runs.planning",
+    "profile": "phasewell.runs.run_profile",
+    "run": "phasewell.runs.driver",
+    "simulate": "phasewell.runs.simulate",
+    "status": "phasewell.runs.monitor",
+}
+
+__all__ = ["InterruptedRunError", "Plan", "RunResult", "plan", "profile", "run", "simulate", "status"]
+
+if TYPE_CHECKING:
+    from phasewell.runs.driver import RunResult, run
+    from phasewell.runs.interruption import InterruptedRunError
+    from phasewell.runs.monitor import status
+    from phasewell.runs.planning import Plan, plan
+    from phasewell.runs.run_profile import profile
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'phasewell.runs' has no attribute {name!r}")

@@ -1,0 +1,54 @@
+"""Which code makes the numbers: the package version and a digest of the sources that enter a cells part."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import phasewell
+
+# everything between the 8-bit pixels and the bytes of a part
+_SOURCES = (
+    "segmentation",
+    "descriptors",
+    "quality",
+    "background.py",
+    "cells.py",
+    "profiles.py",
+    "manifest.py",
+    "runs/task.py",
+    "runs/assembly.py",
+    "tables/parts.py",
+)
+_KERNEL_SUFFIXES = {".py", ".cuh", ".cpp"}
+
+
+@functools.cache
+def code_version() -> str:
+    """Return `<package version>+<16 hexadecimal digits>`; a changed source file gives another one."""
+    digest = hashlib.sha256()
+    for name, path in sorted([*_engine_sources(), *_kernel_sources()]):
+        data = path.read_bytes()
+        digest.update(f"{name} {len(data)}\n".encode())
+        digest.update(data)
+    return f"{phasewell.__version__}+{digest.hexdigest()[:16]}"
+
+
+def _engine_sources() -> Iterator[tuple[str, Path]]:
+    root = Path(phasewell.__file__).parent
+    for source in _SOURCES:
+        path = root / source
+        for file in path.rglob("*.py") if path.is_dir() else [path]:
+            yield file.relative_to(root).as_posix(), file
+
+
+def _kernel_sources() -> Iterator[tuple[str, Path]]:
+    spec = importlib.util.find_spec("phasewell_kernels")
+    # an editable install has two folders: the sources, and the compiled module beside copies of them
+    for folder in (spec.submodule_search_locations or ())[-1:] if spec else ():
+        for file in Path(folder).rglob("*"):
+            if file.suffix in _KERNEL_SUFFIXES:
+                yield f"kernels/{file.relative_to(folder).as_posix()}", file

@@ -1,0 +1,120 @@
+"""The run folder's own files: `run.json` first, `profiles.parquet`, and `manifest.json` last.
+
+The manifest's presence means: complete, and exactly of this plate, configuration and code. It goes away before
+anything of another run is written into the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from phasewell.cells import DEFINITIONS_ID
+from phasewell.config import Config
+from phasewell.errors import InputError, UsageError
+from phasewell.manifest import SCHEMA_VERSION, RunManifest, canonical_json
+from phasewell.plate import Plate
+from phasewell.runs.keys import run_document
+from phasewell.runs.ledger import Ledger
+from phasewell.runs.planning import Plan
+from phasewell.tables.durable import sync_folder, write_durably
+from phasewell.tables.field_moments import read_field_moments
+from phasewell.tables.parts import part_bytes
+from phasewell.tables.profile_file import PROFILE_FILE, make_profile_table
+
+RUN_NAME = "run.json"
+MANIFEST_NAME = "manifest.json"
+
+
+def begin_run(folder: Path, plate: Plate, config: Config, plan: Plan) -> None:
+    """Write `run.json`, the frozen configuration; a manifest of another run is removed first.
+
+    Raises UsageError when the folder belongs to another plate.
+    """
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": plan.run_id,
+        "plate": plate.name,
+        "plate_digest": plan.plate_digest,
+        "code_version": plan.code_version,
+        "definitions": DEFINITIONS_ID,
+        "config": config.model_dump(mode="json"),
+    }
+    before = read_run_document(folder)
+    if before and before.get("plate") != plate.name:
+        raise UsageError(
+            f"run.output {folder}: holds a run of plate {before.get('plate')}, not of {plate.name}; "
+            "choose another folder"
+        )
+    manifest = folder / MANIFEST_NAME
+    if before.get("run_id") != plan.run_id and manifest.exists():
+        manifest.unlink()
+        sync_folder(folder)
+    _write_if_changed(folder / RUN_NAME, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def read_run_document(folder: Path) -> dict[str, Any]:
+    """Return `run.json`; empty when there is none or it is damaged."""
+    try:
+        document = json.loads((folder / RUN_NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def finish_run(folder: Path, config: Config, plan: Plan, ledger: Ledger) -> RunManifest:
+    """Write the profile, then the manifest. Files that are right already are not touched."""
+    from phasewell.descriptors import build_profile
+
+    done = [ledger.done[unit.address] for unit in plan.units]
+    choice = config.profile
+    moments = read_field_moments([item.part for item in done])
+    profile = build_profile(moments, choice.window_h, choice.fields, choice.min_fields, choice.seed)
+    data = part_bytes(make_profile_table(profile, choice.min_fields))
+    _write_if_changed(folder / PROFILE_FILE, data)
+    entries = tuple(item.entry for item in done)
+    manifest = RunManifest(
+        run_id=plan.run_id,
+        plate=plan.plate,
+        plate_digest=plan.plate_digest,
+        config=run_document(config),
+        code_version=plan.code_version,
+        definitions=DEFINITIONS_ID,
+        parts=entries,
+        files={PROFILE_FILE: hashlib.sha256(data).hexdigest()},
+        n_expected=plan.n_expected,
+        n_processed=sum(entry.n_processed for entry in entries),
+        n_quarantined=sum(entry.n_quarantined for entry in entries),
+        n_missing=sum(entry.n_missing for entry in entries),
+    )
+    counted = manifest.n_processed + manifest.n_quarantined + manifest.n_missing
+    if counted != manifest.n_expected:
+        raise InputError(f"{folder}: {counted} frames accounted for, {manifest.n_expected} expected; this is a defect")
+    _write_if_changed(folder / MANIFEST_NAME, canonical_json(manifest.model_dump(mode="json")) + b"\n")
+    return manifest
+
+
+def read_manifest(folder: Path) -> RunManifest:
+    """Return the manifest of a finished run; raises InputError when there is none or it is damaged."""
+    path = folder / MANIFEST_NAME
+    try:
+        return RunManifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder}: no {MANIFEST_NAME}: no finished run here; finish it with `phasewell run`"
+        ) from error
+    except (OSError, ValidationError) as error:
+        raise InputError(f"{path}: damaged; run the same command again to write it anew") from error
+
+
+def _write_if_changed(path: Path, data: bytes) -> None:
+    try:
+        if path.read_bytes() == data:
+            return
+    except OSError:
+        pass
+    write_durably(path, data)

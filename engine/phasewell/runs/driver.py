@@ -1,0 +1,185 @@
+"""One run from plan to manifest: lock, plan, feed an executor, recover, commit. The same call resumes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from phasewell.config import Config, load_config
+from phasewell.device import Device
+from phasewell.errors import (
+    EXIT_DONE,
+    EXIT_INCOMPLETE,
+    EXIT_SIGINT,
+    InputError,
+    PhasewellError,
+    StalledError,
+    StorageError,
+    UsageError,
+)
+from phasewell.manifest import RunManifest
+from phasewell.plate import Plate
+from phasewell.runs.commit import begin_run, finish_run
+from phasewell.runs.executors import make_executor
+from phasewell.runs.interruption import InterruptedRunError, StopSignal, stop_on_signals
+from phasewell.runs.kept_labels import prepare_labels
+from phasewell.runs.ledger import Ledger, prepare_folders, restore_parts, retire_parts, scan_ledger
+from phasewell.runs.lock import RunLock
+from phasewell.runs.observation import Observer, ReportProgress
+from phasewell.runs.planning import Plan, count_workers, cut_leases, plan_plate
+from phasewell.runs.receipts import Executor, TaskContext, WorkersLostError
+from phasewell.runs.unit_plan import UnitPlan
+
+_REBUILDS = 3  # in a row without one finished unit
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run. `exit_code` is 0 when every expected frame was processed, else 10."""
+
+    folder: Path
+    run_id: str
+    n_expected: int
+    n_processed: int
+    n_quarantined: int
+    n_missing: int
+    n_cells: int
+    exit_code: int
+    last_line: str
+
+    @property
+    def manifest(self) -> Path:
+        """The run's commit point."""
+        return self.folder / "manifest.json"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON document of the result."""
+        return {**asdict(self), "folder": str(self.folder), "manifest": str(self.manifest)}
+
+
+def run(config: Config | Path | str, progress: ReportProgress | None = None, resume: str | None = None) -> RunResult:
+    """Process a plate as a configuration, or the TOML file that holds it, says; resumes what an earlier run left.
+
+    `progress` is called with (frames done, frames in all). `resume` is the command that the last line names.
+    The bytes of parts, profile and manifest depend on plate, configuration and code only. A finished run is verified
+    and left untouched. Raises UsageError (64), InputError (65), UnavailableError (69), OutputError (73),
+    StorageError (74), LockedError (75), StalledError (76), SecurityError (77) and InterruptedRunError (130, 143);
+    each but 75 leaves `status.json`, and after each the same call goes on where this one stopped.
+    """
+    if not isinstance(config, Config):
+        resume = resume or f"phasewell run {shlex.quote(str(config))}"
+        config = load_config(config)
+    resume = resume or "the same call"
+    config = _absolute(config)
+    from phasewell.images import open_plate
+
+    plate = open_plate(config.plate.store)
+    folder = config.run.output
+    executor = make_executor(config.compute, count_workers(config, Device(config.compute.device)))
+    with RunLock(folder), stop_on_signals() as stop, Observer(folder, progress) as observer:
+        try:
+            manifest = _run_locked(plate, config, executor, observer, stop)
+        except BaseException as error:
+            status = "interrupted" if isinstance(error, InterruptedRunError | KeyboardInterrupt) else "failed"
+            code = error.exit_code if isinstance(error, PhasewellError) else 1
+            code = EXIT_SIGINT if isinstance(error, KeyboardInterrupt) else code
+            error.add_note(observer.finish(status, code, resume, f"{type(error).__name__}: {error}"))
+            raise
+        complete = manifest.n_processed == manifest.n_expected
+        code = EXIT_DONE if complete else EXIT_INCOMPLETE
+        line = observer.finish("done" if complete else "incomplete", code, resume)
+        return RunResult(
+            folder=folder,
+            run_id=manifest.run_id,
+            n_expected=manifest.n_expected,
+            n_processed=manifest.n_processed,
+            n_quarantined=manifest.n_quarantined,
+            n_missing=manifest.n_missing,
+            n_cells=sum(part.n_cells for part in manifest.parts),
+            exit_code=code,
+            last_line=line,
+        )
+
+
+def _absolute(config: Config) -> Config:
+    """Return the configuration with folders that mean the same in every worker."""
+    store, output = config.plate.store.absolute(), config.run.output.absolute()
+    if output == store or store in output.parents:
+        raise UsageError(f"run.output {output}: lies inside the plate store, which a run never writes; choose another")
+    return config.model_copy(
+        update={
+            "plate": config.plate.model_copy(update={"store": store}),
+            "run": config.run.model_copy(update={"output": output}),
+        }
+    )
+
+
+def _run_locked(plate: Plate, config: Config, executor: Executor, observer: Observer, stop: StopSignal) -> RunManifest:
+    folder = config.run.output
+    try:
+        prepare_folders(folder)
+        plan = plan_plate(plate, config)
+        begin_run(folder, plate, config, plan)
+        restore_parts(folder, plan.ledger)
+        observer.plan_made(plan)
+        for path in plan.ledger.damaged:
+            observer.event("damaged_part", path=str(path))
+        if plan.remaining:
+            _check_disk(plan)
+            if any(unit.label_fields for unit in plan.remaining):
+                prepare_labels(folder, plate)
+            _execute(plate, plan, config, executor, observer, stop)
+        ledger = _scan(folder, plan)
+        _check_plate(plan, config)
+        manifest = finish_run(folder, config, plan, ledger)
+        retire_parts(folder, ledger)
+    except PhasewellError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{folder}: {error}; free space or repair the disk, then run the command again") from error
+    return manifest
+
+
+def _execute(
+    plate: Plate, plan: Plan, config: Config, executor: Executor, observer: Observer, stop: StopSignal
+) -> None:
+    """Feed the executor until every unit is done; look at the disk and start again when workers are lost."""
+    context = TaskContext(config, config.run.output, plan.plate_digest, plan.code_version, plan.device)
+    remaining: Sequence[UnitPlan] = plan.remaining
+    failures = 0
+    while remaining:
+        before = observer.n_done
+        try:
+            executor(context, cut_leases(remaining, plate, config, plan), observer.take, stop.check)
+        except WorkersLostError as error:
+            observer.event("workers_lost", message=str(error))
+        ledger = _scan(config.run.output, plan)
+        remaining = [unit for unit in remaining if unit.address not in ledger.done]
+        failures = failures + 1 if observer.n_done == before else 1
+        if remaining and failures > _REBUILDS:
+            raise StalledError(
+                f"{len(remaining)} units remain, first well {remaining[0].well} time {remaining[0].time}: workers were "
+                f"lost or made no progress {failures} times in a row; see events.jsonl, then run the command again"
+            )
+
+
+def _scan(folder: Path, plan: Plan) -> Ledger:
+    return scan_ledger(folder, {unit.address: unit.key for unit in plan.units})
+
+
+def _check_disk(plan: Plan) -> None:
+    if plan.disk_free_bytes < plan.disk_needed_bytes:
+        raise StorageError(
+            f"{plan.output}: {plan.disk_free_bytes} bytes free, about {plan.disk_needed_bytes} needed; free space or "
+            "set run.labels=none, then run the command again"
+        )
+
+
+def _check_plate(plan: Plan, config: Config) -> None:
+    from phasewell.images import open_plate, plate_digest
+
+    if plate_digest(open_plate(config.plate.store)) != plan.plate_digest:
+        raise InputError(f"plate {plan.plate}: changed during the run; run the command again to add what is new")

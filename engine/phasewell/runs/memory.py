@@ -1,0 +1,27 @@
+"""What a task will need, from sizes alone. All sizes are in bytes."""
+
+from __future__ import annotations
+
+from phasewell.plate import Plate
+
+PROCESS_BYTES = 350_000_000  # interpreter and libraries of one worker
+WORKING_BYTES_PER_PX = 120  # segmentation and descriptors, per pixel of the frames of one call
+CELL_BYTES = 19 * 8  # one row of the cell table before compression
+CELLS_PER_PX = 600 / 1_000_000  # a dense frame: 600 cells in 1000 x 1000
+LABEL_BYTES_PER_PX = 0.05  # int32 labels under zstd, measured on simulated fields
+
+
+def projected_task_bytes(frame_shape: tuple[int, int], itemsize: int, n_fields: int, batch_frames: int) -> int:
+    """Return the peak memory of one worker: the unit's stored and 8-bit pixels, one batch in work, its table."""
+    pixels = frame_shape[0] * frame_shape[1]
+    unit = n_fields * pixels * (itemsize + 1)
+    working = min(batch_frames, n_fields) * pixels * WORKING_BYTES_PER_PX
+    table = 3 * n_fields * int(pixels * CELLS_PER_PX) * CELL_BYTES  # arrays, Arrow copy, file bytes
+    return PROCESS_BYTES + unit + working + table
+
+
+def projected_disk_bytes(plate: Plate, n_frames: int, n_label_frames: int) -> int:
+    """Return what parts and labels of that many frames will take: an estimate for a plate of usual density."""
+    pixels = plate.frame_shape[0] * plate.frame_shape[1]
+    cells = int(n_frames * pixels * CELLS_PER_PX / 3) * CELL_BYTES
+    return 1_000_000 + 4_000 * n_frames + cells + int(n_label_frames * pixels * LABEL_BYTES_PER_PX)

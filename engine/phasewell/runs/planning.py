@@ -1,0 +1,238 @@
+"""The plan of a run: which units there are, which remain, how they are leased, and what that will take."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phasewell.config import Config, PlateConfig, load_config
+from phasewell.device import Device
+from phasewell.errors import InputError, UsageError
+from phasewell.plate import FrameRecord, Plate, Unit, parse_well
+from phasewell.runs.code import code_version
+from phasewell.runs.kept_labels import KeptLabels
+from phasewell.runs.keys import cells_stage, run_id, unit_key
+from phasewell.runs.ledger import Ledger, scan_ledger
+from phasewell.runs.memory import projected_disk_bytes, projected_task_bytes
+from phasewell.runs.unit_plan import UnitPlan
+
+# pixels a second of one worker; only lease sizes and the forecast rest on it, never a result
+_PIXELS_PER_S = {"cpu": 10e6, "gpu": 500e6}
+SAMPLE_FIELDS = 2  # fields per well and sampled time whose labels are kept for the report
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. `remaining` are the units without a part; leases are its cuts, in the same order."""
+
+    run_id: str
+    plate: str
+    plate_digest: str
+    code_version: str
+    output: Path
+    device: str
+    executor: str
+    workers: int
+    units: tuple[UnitPlan, ...]
+    remaining: tuple[UnitPlan, ...]
+    leases: tuple[tuple[UnitPlan, ...], ...]
+    n_fields: int
+    projected_task_bytes: int
+    disk_needed_bytes: int
+    disk_free_bytes: int
+    forecast_s: float
+    pixels_per_s: float  # of one worker: what leases and forecast assume
+    ledger: Ledger
+
+    @property
+    def n_expected(self) -> int:
+        """Frames expected: units x fields."""
+        return len(self.units) * self.n_fields
+
+    @property
+    def n_remaining(self) -> int:
+        """Expected frames of the units that remain."""
+        return len(self.remaining) * self.n_fields
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as a JSON document."""
+        return {
+            "run_id": self.run_id,
+            "plate": self.plate,
+            "plate_digest": self.plate_digest,
+            "code_version": self.code_version,
+            "output": str(self.output),
+            "device": self.device,
+            "executor": self.executor,
+            "workers": self.workers,
+            "units": len(self.units),
+            "units_done": len(self.units) - len(self.remaining),
+            "units_remaining": [f"{unit.well}-t{unit.time:03d}" for unit in self.remaining],
+            "frames_expected": self.n_expected,
+            "frames_remaining": self.n_remaining,
+            "leases": len(self.leases),
+            "memory_bytes_per_worker": self.projected_task_bytes,
+            "disk_needed_bytes": self.disk_needed_bytes,
+            "disk_free_bytes": self.disk_free_bytes,
+            "forecast_minutes": round(self.forecast_s / 60, 1),
+        }
+
+    def to_text(self) -> str:
+        """Return the plan for people."""
+        done = len(self.units) - len(self.remaining)
+        return "\n".join(
+            (
+                f"plate {self.plate}: {len(self.units)} units of {self.n_fields} fields, {self.n_expected} frames",
+                f"done already: {done} units; to do: {len(self.remaining)} units, {self.n_remaining} frames",
+                f"executor {self.executor}, {self.workers} workers on {self.device}, {len(self.leases)} tasks",
+                f"forecast: about {self.forecast_s / 60:.1f} minutes",
+                f"memory: {self.projected_task_bytes / 1e6:.0f} MB a worker",
+                f"disk: {self.disk_needed_bytes / 1e6:.0f} MB needed, {self.disk_free_bytes / 1e6:.0f} MB free",
+            )
+        )
+
+
+def plan(config: Config | Path | str) -> Plan:
+    """Return what `run` would do with this configuration; writes nothing.
+
+    Raises UsageError for wells or times the plate lacks, InputError for an unreadable plate and UnavailableError
+    for an absent device.
+    """
+    from phasewell.images import open_plate
+
+    config = config if isinstance(config, Config) else load_config(config)
+    return plan_plate(open_plate(config.plate.store), config)
+
+
+def plan_plate(plate: Plate, config: Config) -> Plan:
+    """Return the plan for an open plate."""
+    from phasewell.images import plate_digest
+
+    code, digest = code_version(), plate_digest(plate)
+    stage = cells_stage(plate, config, code)
+    units = []
+    labelled = label_choice(plate, config)
+    for unit in select_units(plate, config.plate):
+        records = plate.reader.read_records(unit)
+        key = unit_key(stage, unit, plate.times_h[unit.time], records)
+        present = sum(record.status == "present" for record in records)
+        units.append(UnitPlan(unit.well, unit.time, key, present, _label_fields(config, unit, records, labelled)))
+    output = config.run.output
+    ledger = scan_ledger(output, {unit.address: unit.key for unit in units})
+    kept = KeptLabels(output)
+    remaining = [unit for unit in units if not ledger.is_settled(unit.address) or not kept.holds(unit)]
+    device = Device(config.compute.device)
+    rate = _PIXELS_PER_S["gpu" if device.is_gpu else "cpu"]
+    workers = count_workers(config, device)
+    pixels = plate.frame_shape[0] * plate.frame_shape[1]
+    n_frames = sum(unit.n_present for unit in remaining)
+    itemsize = 1 if plate.dtype == "uint8" else 2
+    return Plan(
+        run_id=run_id(digest, config, code),
+        plate=plate.name,
+        plate_digest=digest,
+        code_version=code,
+        output=output,
+        device=device.name,
+        executor=config.compute.executor,
+        workers=workers,
+        units=tuple(units),
+        remaining=tuple(remaining),
+        leases=make_leases(remaining, pixels, rate, config.compute.lease_s, workers),
+        pixels_per_s=rate,
+        n_fields=len(plate.fields),
+        projected_task_bytes=projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), device.batch_frames),
+        disk_needed_bytes=projected_disk_bytes(plate, n_frames, sum(len(unit.label_fields) for unit in remaining)),
+        disk_free_bytes=shutil.disk_usage(_existing_parent(output)).free,
+        forecast_s=n_frames * pixels / rate / workers,
+        ledger=ledger,
+    )
+
+
+def count_workers(config: Config, device: Device) -> int:
+    """Return how many processes compute at once: one for `serial`; else as configured, by default one per core."""
+    if config.compute.executor == "serial":
+        return 1
+    cores = len(os.sched_getaffinity(0))
+    return config.compute.workers or (1 if device.is_gpu else cores)
+
+
+def select_units(plate: Plate, choice: PlateConfig) -> tuple[Unit, ...]:
+    """Return the chosen units in plate order; raises UsageError for a well or time that chooses nothing."""
+    wells = set(plate.wells) if not choice.wells else set()
+    for pattern in choice.wells:
+        matched = fnmatch.filter(plate.wells, _canonical_pattern(pattern))
+        if not matched:
+            raise UsageError(
+                f"plate.wells: {pattern!r} matches no well of plate {plate.name}: {', '.join(plate.wells)}"
+            )
+        wells |= set(matched)
+    times = set(choice.times) or set(range(len(plate.times_h)))
+    if wrong := sorted(times - set(range(len(plate.times_h)))):
+        raise UsageError(f"plate.times: {wrong}: plate {plate.name} has times 0..{len(plate.times_h) - 1}")
+    return tuple(unit for unit in plate.units() if unit.well in wells and unit.time in times)
+
+
+def _canonical_pattern(pattern: str) -> str:
+    try:
+        return parse_well(pattern)
+    except InputError:
+        return pattern.strip().upper()
+
+
+def make_leases(
+    units: Sequence[UnitPlan], pixels: int, pixels_per_s: float, lease_s: float, workers: int
+) -> tuple[tuple[UnitPlan, ...], ...]:
+    """Cut units into leases of at least `lease_s` seconds of work, in order.
+
+    Near the end of a small run leases are shorter, so that every worker gets some.
+    """
+    share_s = sum(unit.n_present for unit in units) * pixels / pixels_per_s / (4 * workers)
+    least_s = min(lease_s, max(share_s, 1e-9))
+    leases: list[tuple[UnitPlan, ...]] = []
+    current: list[UnitPlan] = []
+    work_s = 0.0
+    for unit in units:
+        current.append(unit)
+        work_s += unit.n_present * pixels / pixels_per_s
+        if work_s >= least_s:
+            leases.append(tuple(current))
+            current, work_s = [], 0.0
+    return (*leases, tuple(current)) if current else tuple(leases)
+
+
+def cut_leases(
+    units: Sequence[UnitPlan], plate: Plate, config: Config, planned: Plan
+) -> tuple[tuple[UnitPlan, ...], ...]:
+    """Return the leases of some of a plan's units."""
+    pixels = plate.frame_shape[0] * plate.frame_shape[1]
+    return make_leases(units, pixels, planned.pixels_per_s, config.compute.lease_s, planned.workers)
+
+
+def label_choice(plate: Plate, config: Config) -> frozenset[int]:
+    """Return the times whose labels are kept: none, all, or the first, middle and last of the chosen times."""
+    if config.run.labels == "none":
+        return frozenset()
+    times = sorted(set(config.plate.times) or set(range(len(plate.times_h))))
+    if config.run.labels == "all" or not times:
+        return frozenset(times)
+    return frozenset((times[0], times[len(times) // 2], times[-1]))
+
+
+def _label_fields(config: Config, unit: Unit, records: Sequence[FrameRecord], times: frozenset[int]) -> tuple[str, ...]:
+    present = tuple(record.key.field for record in records if record.status == "present")
+    if unit.time not in times:
+        return ()
+    return present if config.run.labels == "all" else present[:SAMPLE_FIELDS]
+
+
+def _existing_parent(path: Path) -> Path:
+    path = path.absolute()
+    while not path.is_dir() and path != path.parent:
+        path = path.parent
+    return path

@@ -1,0 +1,65 @@
+"""What travels between the driver and its workers: a description of the work out, small receipts back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from phasewell.config import Config
+from phasewell.runs.unit_plan import UnitPlan
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """All that a worker needs beside the units: nothing in it depends on the worker."""
+
+    config: Config
+    run_folder: Path  # absolute
+    plate_digest: str
+    code_version: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one unit. The part on disk is the truth; this only tells the driver where to look."""
+
+    well: str
+    time: int
+    sha256: str
+    n_processed: int
+    n_quarantined: int
+    n_missing: int
+    n_cells: int
+    seconds: float
+    host: str
+    pid: int
+    device: str
+    failures: tuple[str, ...] = ()  # one traceback per kind of failure
+
+    @property
+    def n_frames(self) -> int:
+        """Expected frames of the unit."""
+        return self.n_processed + self.n_quarantined + self.n_missing
+
+
+Lease = tuple[UnitPlan, ...]
+TakeReceipt = Callable[[Receipt], None]
+CheckStop = Callable[[], None]  # raises Interrupted once a signal has arrived
+
+
+class Executor(Protocol):
+    """Runs leases somewhere and hands back receipts as they come, in any order.
+
+    Raises WorkersLostError when its workers died or made no progress; what is committed stays committed.
+    """
+
+    def __call__(self, context: TaskContext, leases: tuple[Lease, ...], take: TakeReceipt, check: CheckStop) -> None:
+        """Return when every unit of every lease has a receipt."""
+        ...
+
+
+class WorkersLostError(Exception):
+    """The workers are gone or silent; the driver looks what is done and starts new ones."""
