@@ -31,8 +31,8 @@ def compute_values(integers: CellIntegers) -> Floats:
 def _compute_shape(integers: CellIntegers) -> dict[str, Floats]:
     area = integers.area.astype(np.float64)
     # pixels minus pairs along a direction = runs = transitions from background into the cell
-    chords = (integers.area[:, None] - integers.pairs).astype(np.float64)
-    straight, diagonal = chords[:, 0] + chords[:, 1], chords[:, 2] + chords[:, 3]
+    straight = (2 * integers.area - integers.straight_pairs).astype(np.float64)
+    diagonal = (2 * integers.area - integers.diagonal_pairs).astype(np.float64)
     perimeter = math.pi / 4 * (straight + diagonal / math.sqrt(2))
     length, breadth = _compute_axes(integers)
     return {
@@ -87,7 +87,7 @@ def _multiply_exactly(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 def _compute_texture(integers: CellIntegers) -> dict[str, Floats]:
     """Return the six co-occurrence properties; all NaN where a cell has no pair of neighbours."""
-    pairs = integers.pairs.sum(axis=1)  # <= 2^26
+    pairs = integers.straight_pairs + integers.diagonal_pairs  # <= 2^26
     levels = np.arange(LEVELS)
     contrast = (integers.differences * levels**2).sum(axis=1)  # integers, <= 2^36
     dissimilarity = (integers.differences * levels).sum(axis=1)

@@ -36,7 +36,8 @@ class CellIntegers(NamedTuple):
     sum_row_row: Array  # <= 2^52
     sum_col_col: Array
     sum_row_col: Array
-    pairs: Array  # (n, 4) neighbours in the cell: along the row, the column, down-right, down-left; each <= 2^24
+    straight_pairs: Array  # neighbours in the cell along rows and columns, <= 2^25
+    diagonal_pairs: Array  # neighbours in the cell along both diagonals, <= 2^25
     differences: Array  # (n, LEVELS) pairs whose levels differ by 0, 1, ...; they sum to the pairs, <= 2^26
     sum_level: Array  # sum of (i - 16) + (j - 16) over pairs; magnitude <= 2^31
     sum_level_level: Array  # sum of (i - 16)^2 + (j - 16)^2 over pairs, <= 2^35
@@ -55,41 +56,45 @@ class _Pixels(NamedTuple):
 def count_cells(levels: Array, labels: Array, xp: ModuleType) -> CellIntegers:
     """Return the exact integer statistics of every label present.
 
-    `levels` (frames, height, width) uint8, 0..31; `labels` of the same shape, int32, 0 = background, C-contiguous.
+    `levels` (frames, height, width) uint8, 0..31; `labels` of the same shape, int32, 0 = background.
     A label may have gaps in its numbering and may consist of several pieces: it is one cell.
     Raises UsageError for negative labels, for sides above MAX_SIDE_PX and for cells above MAX_CELL_PX.
     """
     _, height, width = labels.shape
     if max(height, width) > MAX_SIDE_PX:
         raise UsageError(f"frames of {height} x {width}: expected sides up to {MAX_SIDE_PX} px; cut them into fields")
+    margin = 0
+    if any(bool(side.any()) for side in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])):
+        # with an empty rim no neighbour lies outside its frame, and none has to be checked for it
+        margin, around = 1, ((0, 0), (1, 1), (1, 1))
+        levels, labels = xp.pad(levels, around), xp.pad(labels, around)
     flat = labels.reshape(-1)
-    position = xp.flatnonzero(flat)
+    position = xp.flatnonzero(flat != 0)  # (p,) raster order through the whole stack
     label = flat[position]
     if len(label) and int(label.min()) < 0:
-        frame = int(position[xp.flatnonzero(label < 0)[0]]) // (height * width)
+        frame = int(position[xp.flatnonzero(label < 0)[0]]) // (labels.shape[1] * labels.shape[2])
         raise UsageError(f"labels: frame {frame} has negative values; expected 0 for background and 1.. for cells")
-    column = position % width
-    starts_run = column == 0
-    starts_run[1:] |= (position[1:] != position[:-1] + 1) | (label[1:] != label[:-1])
-    starts_run[:1] = True
+    starts_run = xp.ones(len(position), bool)
+    starts_run[1:] = (position[1:] != position[:-1] + 1) | (label[1:] != label[:-1])
 
-    shape, cell_of_run = _count_runs(position, label, starts_run, labels.shape, xp)
-    if len(shape["area"]) and int(shape["area"].max()) > MAX_CELL_PX:
+    shape, cell_of_run = _count_runs(position, label, starts_run, labels.shape, margin, xp)
+    n = len(shape["area"])
+    if n and int(shape["area"].max()) > MAX_CELL_PX:
         raise UsageError(f"labels: a cell has {int(shape['area'].max())} px; expected up to {MAX_CELL_PX}")
     cell = cell_of_run[xp.cumsum(starts_run) - 1]
-    pixels = _Pixels(position, label, cell, starts_run)
-    return CellIntegers(**shape, **_count_pairs(pixels, column, flat, levels, len(shape["area"]), xp))
+    pairs = _find_pairs(_Pixels(position, label, cell, starts_run), levels, flat, n, xp)
+    return CellIntegers(**shape, **pairs.pool(n, len(position), xp))
 
 
 def _count_runs(
-    position: Array, label: Array, starts_run: Array, shape: tuple[int, ...], xp: ModuleType
+    position: Array, label: Array, starts_run: Array, shape: tuple[int, ...], margin: int, xp: ModuleType
 ) -> tuple[dict[str, Array], Array]:
     """Return area, coordinate sums and boxes of every cell, and the cell of every run (runs,)."""
     _, height, width = shape
     first = xp.flatnonzero(starts_run)  # (runs,)
     length = xp.diff(first, append=xp.asarray([len(position)]))
-    row, left = position[first] // width, position[first] % width
-    frame, row = row // height, row % height
+    row, left = position[first] // width, position[first] % width - margin
+    frame, row = row // height, row % height - margin
     key, cell = xp.unique(frame * 2**31 + label[first], return_inverse=True)
     n = len(key)
 
@@ -117,65 +122,80 @@ def _count_runs(
     return {"frame": key // 2**31, "label": key % 2**31, "bbox": bbox, **sums}, cell
 
 
-def _count_pairs(
-    pixels: _Pixels, column: Array, flat_labels: Array, levels: Array, n: int, xp: ModuleType
-) -> dict[str, Array]:
-    """Return the neighbours in every cell and the statistics of their pooled grey-level co-occurrence.
+class _Pairs(NamedTuple):
+    """Neighbours in one cell as codes (cell, level of the first pixel, level of the second), both from `lowest` up.
 
-    A pair is looked up once, from its upper or left pixel. Both pixels must carry the same label, so neighbours
-    outside the frame, in the next row by wrap-around, or in the next frame of the stack must not be looked at.
+    Codes are (cell * span + first) * span + second, int64; entries at and above cells * span^2 are no pairs.
     """
-    _, height, width = levels.shape
-    flat_levels = levels.reshape(-1)
-    position = pixels.position
-    level = flat_levels[position].astype(xp.int64)
-    base = (pixels.cell * LEVELS + level) * LEVELS
-    has_below = position % (height * width) < (height - 1) * width
-    directions = (
-        (width, has_below),
-        (width + 1, has_below & (column < width - 1)),
-        (width - 1, has_below & (column > 0)),
-    )
 
-    here = xp.flatnonzero(~pixels.starts_run[1:])  # the next pixel continues the run
-    counts = [xp.bincount(pixels.cell[here], minlength=n)]
-    codes = [base[here] + level[here + 1]]
-    for step, exists in directions:
-        there = xp.minimum(position + step, flat_labels.size - 1)
-        here = xp.flatnonzero((flat_labels[there] == pixels.label) & exists)
-        counts.append(xp.bincount(pixels.cell[here], minlength=n))
-        codes.append(base[here] + flat_levels[there[here]])
-    code = xp.concatenate(codes)  # (pairs,) int64: cell, level of the first pixel, level of the second
-    dense = n * LEVELS * LEVELS <= DENSE_BINS_PER_PIXEL * len(position)
-    texture = _pool_dense(code, n, xp) if dense else _pool_sparse(code, n, xp)
-    return {"pairs": xp.stack(counts, axis=1), **texture}
+    straight: Array
+    diagonal: Array
+    lowest: int
+    span: int
+
+    def pool(self, n: int, pixels: int, xp: ModuleType) -> dict[str, Array]:
+        """Return the statistics of the pooled co-occurrence of n cells; two ways, the same integers."""
+        dense = n * self.span * self.span <= DENSE_BINS_PER_PIXEL * pixels
+        return _pool_dense(self, n, xp) if dense else _pool_sparse(self, n, xp)
 
 
-def _pool_dense(code: Array, n: int, xp: ModuleType) -> dict[str, Array]:
+def _find_pairs(pixels: _Pixels, levels: Array, flat_labels: Array, n: int, xp: ModuleType) -> _Pairs:
+    """Return the neighbours in every cell, each found once, from its upper or left pixel."""
+    width, flat_levels = levels.shape[2], levels.reshape(-1)
+    position, label = pixels.position, pixels.label
+    level = flat_levels[position]
+    lowest, highest = (int(level.min()), int(level.max())) if len(level) else (0, 0)
+    span = highest - lowest + 1  # a narrow range of levels, as in most frames, keeps the tables small
+    base = pixels.cell * span
+    base += level
+    base -= lowest
+    base *= span
+    base -= lowest  # so that base + level of the second pixel is the code
+    no_pair = n * span * span
+
+    def look(step: int) -> Array:
+        there = position + step
+        return xp.where(flat_labels[there] == label, base + flat_levels[there], no_pair)
+
+    along_row = xp.where(pixels.starts_run[1:], no_pair, base[:-1] + level[1:])  # the next pixel continues the run
+    straight = xp.concatenate([along_row, look(width)])
+    diagonal = xp.concatenate([look(width + 1), look(width - 1)])
+    return _Pairs(straight, diagonal, lowest, span)
+
+
+def _pool_dense(pairs: _Pairs, n: int, xp: ModuleType) -> dict[str, Array]:
     """Return the co-occurrence statistics through a table of all level pairs of all cells."""
-    table = xp.bincount(code, minlength=n * LEVELS * LEVELS).reshape(n, LEVELS, LEVELS)
+    span, bins = pairs.span, n * pairs.span**2
+    straight, diagonal = (
+        xp.bincount(code, minlength=bins + 1)[:bins].reshape(n, span, span) for code in (pairs.straight, pairs.diagonal)
+    )
+    table = straight + diagonal
     symmetric = table + table.transpose(0, 2, 1)
-    first, second = (axis.reshape(-1) for axis in xp.meshgrid(xp.arange(LEVELS), xp.arange(LEVELS), indexing="ij"))
-    weights = xp.empty((LEVELS * LEVELS, LEVELS + 2))
-    weights[:, :LEVELS] = xp.abs(first - second)[:, None] == xp.arange(LEVELS)
-    weights[:, LEVELS] = first + second - LEVELS
-    weights[:, LEVELS + 1] = (first - LEVELS // 2) ** 2 + (second - LEVELS // 2) ** 2
-    # float64 products of integers below 2^53: exact in whatever order the library sums them
-    sums = (table.reshape(n, LEVELS * LEVELS).astype(xp.float64) @ weights).astype(xp.int64)
+    differences = xp.zeros((n, LEVELS), xp.int64)
+    differences[:, 0] = symmetric.trace(axis1=1, axis2=2) // 2  # a pair of equal levels fills one entry twice
+    for step in range(1, span):
+        differences[:, step] = symmetric.trace(step, axis1=1, axis2=2)
+    marginal = symmetric.sum(axis=2)
+    level = xp.arange(span) + (pairs.lowest - LEVELS // 2)
     return {
-        "differences": sums[:, :LEVELS],
-        "sum_level": sums[:, LEVELS],
-        "sum_level_level": sums[:, LEVELS + 1],
+        "straight_pairs": straight.sum(axis=(1, 2)),
+        "diagonal_pairs": diagonal.sum(axis=(1, 2)),
+        "differences": differences,
+        "sum_level": (marginal * level).sum(axis=1),
+        "sum_level_level": (marginal * (level * level)).sum(axis=1),
         "sum_count_count": (symmetric * symmetric).sum(axis=(1, 2)),
     }
 
 
-def _pool_sparse(code: Array, n: int, xp: ModuleType) -> dict[str, Array]:
+def _pool_sparse(pairs: _Pairs, n: int, xp: ModuleType) -> dict[str, Array]:
     """Return the same statistics from the level pairs that occur, for many small cells."""
-    first, second = code // LEVELS % LEVELS, code % LEVELS
+    span = pairs.span
+    straight, diagonal = (code[code < n * span**2] for code in (pairs.straight, pairs.diagonal))
+    code = xp.concatenate([straight, diagonal])
+    first, second = code // span % span, code % span
     low, high = xp.minimum(first, second), xp.maximum(first, second)
-    key, count = xp.unique(code // LEVELS**2 * LEVELS**2 + low * LEVELS + high, return_counts=True)
-    cell, low, high = key // LEVELS**2, key // LEVELS % LEVELS, key % LEVELS
+    key, count = xp.unique(code // span**2 * span**2 + low * span + high, return_counts=True)
+    cell, low, high = key // span**2, key // span % span, key % span
     # both orders of a pair are counted: two equal entries off the diagonal, or twice the count on it
     squares = count * count * xp.where(low == high, 4, 2)
     up_to = xp.concatenate([xp.zeros(1, xp.int64), xp.cumsum(squares)])  # int64 sums; their differences are exact
@@ -184,10 +204,12 @@ def _pool_sparse(code: Array, n: int, xp: ModuleType) -> dict[str, Array]:
     def total(index: Array, values: Array, length: int) -> Array:
         return xp.bincount(index, weights=values, minlength=length).astype(xp.int64)  # exact: sums stay below 2^53
 
-    half = LEVELS // 2
+    low, high = low + (pairs.lowest - LEVELS // 2), high + (pairs.lowest - LEVELS // 2)
     return {
+        "straight_pairs": xp.bincount(straight // span**2, minlength=n),
+        "diagonal_pairs": xp.bincount(diagonal // span**2, minlength=n),
         "differences": total(cell * LEVELS + high - low, count, n * LEVELS).reshape(n, LEVELS),
-        "sum_level": total(cell, count * (low + high - LEVELS), n),
-        "sum_level_level": total(cell, count * ((low - half) ** 2 + (high - half) ** 2), n),
+        "sum_level": total(cell, count * (low + high), n),
+        "sum_level_level": total(cell, count * (low * low + high * high), n),
         "sum_count_count": up_to[bounds[1:]] - up_to[bounds[:-1]],
     }

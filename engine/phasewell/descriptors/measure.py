@@ -57,7 +57,7 @@ def describe_adjusted(
     if adjusted.dtype != np.uint8:
         raise UsageError(f"adjusted frames are {adjusted.dtype}: expected uint8")
     _check_labels(adjusted.shape, labels)
-    step = where.batch_frames
+    step = where.batch_frames if where.is_gpu else 1  # one frame fits in a CPU's cache, two run slower
     parts = [
         _count_on_device(adjusted[i : i + step], labels[i : i + step], i, where) for i in range(0, len(labels), step)
     ]

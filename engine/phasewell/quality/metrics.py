@@ -31,7 +31,7 @@ class FrameQuality:
     black_fraction: NDArray[np.float64]  # share of pixels at 0
     constant: NDArray[np.bool_]  # one single grey value
     focus: NDArray[np.float64]  # population variance of the 4-neighbour Laplacian, level^2
-    blur_1: NDArray[np.float64]  # gradient energy of 1 px boxes / of 2 px boxes; low = blurred, high = noisy
+    blur_1: NDArray[np.float64]  # gradient energy of 1 px boxes / of 2 px boxes: 1/4 if smooth, 4 for white noise
     blur_2: NDArray[np.float64]  # of 2 px boxes / of 4 px boxes
     blur_3: NDArray[np.float64]  # of 4 px boxes / of 8 px boxes
     illumination_gradient: NDArray[np.float64]  # grey levels between the brightest and the darkest band of the frame
