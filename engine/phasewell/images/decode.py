@@ -277,13 +277,17 @@ class DecodePool:
         self._local = threading.local()
         self._children: list[_Child] = []
         self._lock = threading.Lock()
+        self._closing = False
 
     def submit(self, job: DecodeJob) -> Future[Decoded]:
         """Queue one file and return a future of its outcome."""
         return self._threads.submit(self._decode, job)
 
     def _decode(self, job: DecodeJob) -> Decoded:
+        status: int | None = None
         for _ in range(2):
+            if self._closing:
+                break
             try:
                 return self._child().ask(job, self.timeout_s)
             except TimeoutError:
@@ -318,6 +322,11 @@ class DecodePool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop every child; queued files are dropped."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop every child; queued files are dropped. Closing twice is fine."""
+        self._closing = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             children = list(self._children)
@@ -326,3 +335,5 @@ class DecodePool:
         self._threads.shutdown(wait=True)
         for child in children:
             child.stop()
+        with self._lock:
+            self._children.clear()

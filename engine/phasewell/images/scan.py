@@ -175,19 +175,19 @@ def scan(
     Raises InputError (65) without usable input, UsageError (64) for arguments that do not fit the source.
     """
     options = SourceOptions(
-        layout,
-        LayoutOptions(pattern, Path(table) if table is not None else None, columns or {}, well_names or {}),
-        plate,
-        channel,
-        plane,
-        pixel_size_um,
-        interval_h,
-        first_time_h,
-        tuple(parse_well(well) for well in wells),
-        frame_shape,
-        dtype,
-        Path(platemap) if isinstance(platemap, str) else platemap,
-        name,
+        layout=layout,
+        names=LayoutOptions(pattern, Path(table) if table is not None else None, columns or {}, well_names or {}),
+        plate=plate,
+        channel=channel,
+        plane=plane,
+        pixel_size_um=pixel_size_um,
+        interval_h=interval_h,
+        first_time_h=first_time_h,
+        wells=tuple(parse_well(well) for well in wells),
+        frame_shape=frame_shape,
+        dtype=dtype,
+        platemap=Path(platemap) if isinstance(platemap, str) else platemap,
+        name=name,
     )
     return plan_frames(survey_source(source, options), options, None)
 

@@ -34,6 +34,7 @@ class SourceOptions:
     channel: str | None = None
     plane: str | None = None
     pixel_size_um: float | None = None
+    pixel_size_from: str = "given by the caller"
     interval_h: float | None = None
     first_time_h: float = 0.0
     wells: tuple[str, ...] = ()
@@ -110,7 +111,7 @@ def survey_source(source: Path | str, options: SourceOptions) -> Survey:
     candidates = [_check_geometry(candidate, shape, dtype) for candidate in candidates]
     if not any(candidate.problem is None for candidate in candidates):
         raise InputError(nothing_usable(folder.root, candidates, ignored))
-    size, size_source = _pixel_size([c for c in candidates if c.problem is None], options.pixel_size_um)
+    size, size_source = _pixel_size([c for c in candidates if c.problem is None], options)
     platemap = options.platemap if isinstance(options.platemap, dict) else {}
     if isinstance(options.platemap, str | Path):
         platemap = read_platemap(options.platemap)
@@ -246,7 +247,8 @@ def _size(shape: tuple[int, int]) -> str:
     return f"{shape[0]} x {shape[1]}"
 
 
-def _pixel_size(usable: list[Candidate], given: float | None) -> tuple[float, str]:
+def _pixel_size(usable: list[Candidate], options: SourceOptions) -> tuple[float, str]:
+    given = options.pixel_size_um
     if given is not None and not 0 < given < 1e6:
         raise UsageError(f"pixel_size_um {given}: expected um per pixel, above 0")
     found: list[tuple[float, str, str]] = []
@@ -266,8 +268,9 @@ def _pixel_size(usable: list[Candidate], given: float | None) -> tuple[float, st
     if given is None:
         return found[0][:2]
     if found and abs(given - found[0][0]) > SAME_PIXEL_SIZE * found[0][0]:
-        raise InputError(f"pixel size: {given:g} um is given, but the source says {shown}; correct it or leave it out")
-    return given, "given by the caller" + (f", confirmed by {found[0][1]}" if found else "")
+        said = f"{given:g} um ({options.pixel_size_from})"
+        raise InputError(f"pixel size: {said} and {shown} contradict each other; correct the wrong one")
+    return given, options.pixel_size_from + (f", confirmed by {found[0][1]}" if found else "")
 
 
 def _plate_name(plate: str | None, listing: Listing, root: Path) -> str:
