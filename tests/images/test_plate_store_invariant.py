@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from phasewell.errors import InputError, LockedError, OutputError, UsageError
+from phasewell.errors import InputError, UsageError
 from phasewell.images import create_plate, open_plate, open_writer, plate_digest, store
-from phasewell.images.files import locked_folder
 from phasewell.images.records import records_path, shard_path
 from phasewell.plate import Field, FrameKey, FrameRecord, Plate, Unit
 
@@ -211,55 +207,6 @@ def test_array_metadata_that_disagree_with_the_plate_are_refused(tmp_path: Path,
         read()
 
 
-def test_a_shard_without_records_was_never_committed(tmp_path: Path) -> None:
-    writer = make_writer(tmp_path / "p")
-    unit = writer.unit("A01", 0)
-    writer.write_unit(unit, three_frames())
-    (tmp_path / "p" / records_path(unit)).unlink()
-    plate = open_plate(tmp_path / "p")
-    assert {record.status for record in plate.records("A01", 0)} == {"missing"}
-    assert len(plate.frames("A01", 0)) == 0
-    writer.write_unit(unit, three_frames())
-    assert len(plate.frames("A01", 0)) == 3
-
-
-def test_records_without_their_shard_are_damaged_frames(tmp_path: Path) -> None:
-    writer = make_writer(tmp_path / "p")
-    unit = writer.unit("A01", 0)
-    writer.write_unit(unit, {"a": three_frames()["a"]})
-    (tmp_path / "p" / shard_path(unit, 0)).unlink()
-    plate = open_plate(tmp_path / "p")
-    with pytest.raises(InputError, match="the shard is gone"):
-        plate.frames("A01", 0)
-    batch, records = plate.reader.read_unit(unit)
-    assert len(batch) == 0
-    assert [record.status for record in records] == ["quarantined", "missing", "missing"]
-
-
-def test_a_writer_killed_between_shard_and_records_costs_only_the_frames_that_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = make_writer(tmp_path / "p")
-    unit, old = writer.unit("A01", 0), three_frames()
-    writer.write_unit(unit, old)
-    new = old | {"b": old["b"] + 1}
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(store, "write_records", killed)
-    with pytest.raises(KeyboardInterrupt):
-        writer.write_unit(unit, new)
-    monkeypatch.undo()
-    plate = open_plate(tmp_path / "p")
-    seen = good_fields(plate, unit)
-    assert seen.keys() == {"a", "c"}
-    with pytest.raises(InputError, match=r"field b time 0: .*interrupted"):
-        plate.frames("A01", 0)
-    writer.write_unit(unit, new)
-    np.testing.assert_array_equal(good_fields(plate, unit)["b"], new["b"])
-
-
 def test_a_late_frame_replaces_the_whole_shard_and_keeps_the_others(tmp_path: Path) -> None:
     writer = make_writer(tmp_path / "p")
     unit, frames = writer.unit("A01", 0), three_frames()
@@ -348,89 +295,6 @@ def test_names_that_attack_are_only_text(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
-def test_an_existing_folder_is_never_overwritten_and_a_killed_creation_can_be_repeated(tmp_path: Path) -> None:
-    (tmp_path / ".p.partial" / "A").mkdir(parents=True)  # what a kill leaves
-    (tmp_path / ".p.partial" / "A" / "zarr.json").write_text("{")
-    make_writer(tmp_path / "p")
-    before = content(tmp_path)
-    with pytest.raises(OutputError, match="exists and is not empty"):
-        make_writer(tmp_path / "p")
-    assert content(tmp_path) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["p"]
-    with pytest.raises(InputError, match="phasewell ingest"):
-        open_plate(tmp_path / "nothing")
-    (tmp_path / "file").touch()
-    for attempt in (open_plate, open_writer):
-        with pytest.raises(InputError, match="no plate store"):
-            attempt(tmp_path / "file")
-
-
-def test_a_plate_grows_without_touching_a_shard(tmp_path: Path) -> None:
-    writer = make_writer(tmp_path / "p")
-    unit = writer.unit("A01", 0)
-    writer.write_unit(unit, three_frames())
-    pixels = {name: data for name, data in content(tmp_path).items() if not name.endswith("zarr.json")}
-    stale = open_writer(tmp_path / "p")
-    writer.extend(times_h=[0, 6, 12.5], wells=["b2", "D06"], fields=[Field("d", 1, 1)], platemap={"D6": {"line": "z"}})
-    plate = open_plate(tmp_path / "p")
-    assert plate.times_h == (0, 6, 12.5)
-    assert plate.wells == ("A01", "B02", "D06")
-    assert [field.name for field in plate.fields] == ["a", "b", "c", "d"]
-    assert plate.platemap == {"D06": {"line": "z"}}
-    assert [record.status for record in plate.records("A01", 0)] == ["present"] * 3 + ["missing"]
-    assert pixels == {name: data for name, data in content(tmp_path).items() if not name.endswith("zarr.json")}
-    writer.write_unit(writer.unit("D06", 2), three_frames() | {"d": three_frames(1)["a"]})
-    stale.write_unit(unit, three_frames(2))  # a writer opened before still writes its units
-    assert len(open_plate(tmp_path / "p").frames("A01", 0)) == 3
-    assert len(open_plate(tmp_path / "p").frames("D06", 2)) == 4
-
-
-def test_growth_that_would_move_stored_frames_is_refused(tmp_path: Path) -> None:
-    writer = make_writer(tmp_path / "p")
-    before = content(tmp_path)
-    for wrong, complaint in (
-        ({"times_h": [3]}, "times can only be added at the end"),
-        ({"fields": [Field("d", 2, 0)]}, "outside its mosaic of 2 x 2"),
-        ({"fields": [Field("d", 0, 0)]}, "claim one place"),
-        ({"fields": [Field("a", 1, 1)]}, "field names must be unique"),
-    ):
-        with pytest.raises(UsageError, match=complaint):
-            writer.extend(**wrong)  # type: ignore[arg-type]
-    with locked_folder(tmp_path / "p"), pytest.raises(LockedError, match="another process"):
-        writer.extend(times_h=[12])
-    assert content(tmp_path) == before
-
-
-def test_growth_interrupted_anywhere_leaves_a_readable_plate_and_can_be_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_writer(tmp_path / "q").extend(times_h=[12], wells=["C3"])
-    expected = content(tmp_path / "q")
-    real = store.replace_file
-    for allowed in range(len(expected)):
-        path = tmp_path / f"p{allowed}"
-        writer = make_writer(path)
-        writer.write_unit(writer.unit("A01", 1), three_frames())
-        left = [allowed]
-
-        def dies(*arguments: Any, left: list[int] = left) -> None:
-            left[0] -= 1
-            if left[0] < 0:
-                raise KeyboardInterrupt
-            real(*arguments)
-
-        monkeypatch.setattr(store, "replace_file", dies)
-        try:
-            writer.extend(times_h=[12], wells=["C3"])
-        except KeyboardInterrupt:
-            monkeypatch.undo()
-            assert len(open_plate(path).times_h) == 2
-            assert len(open_plate(path).frames("A01", 1)) == 3
-            open_writer(path).extend(times_h=[12], wells=["C3"])
-        monkeypatch.undo()
-        assert {name: data for name, data in content(path).items() if name.endswith("zarr.json")} == expected
-
-
 def test_digest_names_the_frames_and_nothing_else(tmp_path: Path) -> None:
     digests = []
     for name, codec in (("p", "raw"), ("q", "zstd")):
@@ -447,46 +311,3 @@ def test_digest_names_the_frames_and_nothing_else(tmp_path: Path) -> None:
     assert plate_digest(writer.plate) == digests[0]
     writer.extend(times_h=[12])
     assert plate_digest(writer.plate) != digests[0]
-
-
-_PROCESS = """
-import sys
-import numpy as np
-from phasewell.images import open_writer
-writer = open_writer(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-for unit in writer.plate.units():
-    if unit.well == sys.argv[2]:
-        for value in range(1, 16):
-            frames = {name: np.full((6, 5), value + at, np.uint8) for at, name in enumerate("abc")}
-            writer.write_unit(unit, frames)
-"""
-
-
-def test_two_processes_write_different_units_of_one_plate(tmp_path: Path) -> None:
-    make_writer(tmp_path / "p")
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, str(tmp_path / "p"), well],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ,
-        )
-        for well in ("A01", "B02")
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.communicate("go\n")
-        assert process.returncode == 0
-    plate = open_plate(tmp_path / "p")
-    for unit in plate.units():
-        assert {name: np.unique(pixels).tolist() for name, pixels in good_fields(plate, unit).items()} == {
-            "a": [15],
-            "b": [16],
-            "c": [17],
-        }
-    assert not list((tmp_path / "p").rglob("*.partial"))

@@ -23,7 +23,7 @@ HEIGHT, WIDTH, SIZE_UM = 48, 64, 0.87
 
 
 def make_store(path: Path, dtype: str = "uint16", codec: Any = "raw") -> tuple[Path, dict[str, np.ndarray]]:
-    """Write wells A01 and C05 at hours 0 and 6; field 2 of A01 at hour 6 is missing."""
+    """Write wells A01 and C05 at hours 6 and 12; field 2 of A01 at hour 12 is missing."""
     window = None if dtype == "uint8" else (100, 3000)
     high = 256 if dtype == "uint8" else 4096
     writer = create_plate(
@@ -31,7 +31,7 @@ def make_store(path: Path, dtype: str = "uint16", codec: Any = "raw") -> tuple[P
         name="plate 7",
         wells=["C5", "A1"],
         fields=FIELDS,
-        times_h=[0, 6],
+        times_h=[6, 12],
         frame_shape=(HEIGHT, WIDTH),
         dtype=dtype,
         pixel_size_um=SIZE_UM,
@@ -91,6 +91,8 @@ def test_ome_zarr_models_finds_a_valid_plate_with_every_row_and_column(tmp_path:
     attributes = zarr.open_group(str(path / "A" / "01" / "0"), mode="r").attrs["ome"]
     scales = [item["coordinateTransformations"][0]["scale"] for item in attributes["multiscales"][0]["datasets"]]
     assert scales == [[6.0, 1.0, SIZE_UM, SIZE_UM], [6.0, 1.0, 8 * SIZE_UM, 8 * SIZE_UM]]
+    shifts = [item["coordinateTransformations"][1]["translation"] for item in attributes["multiscales"][0]["datasets"]]
+    assert shifts == [[6.0, 0.0, 0.0, 0.0], [6.0, 0.0, 3.5 * SIZE_UM, 3.5 * SIZE_UM]]
     assert [axis.get("unit") for axis in attributes["multiscales"][0]["axes"]] == [
         "hour",
         None,
@@ -183,7 +185,7 @@ def test_labels_of_32_bit_are_stored_beside_and_read_by_zarr_python(tmp_path: Pa
 def test_plate_stays_valid_for_all_readers_after_it_grew(tmp_path: Path) -> None:
     path, _ = make_store(tmp_path / "plate.zarr")
     writer = open_writer(path)
-    writer.extend(times_h=[12], wells=["H12"])
+    writer.extend(times_h=[18], wells=["H12"])
     late = {"1": np.full((HEIGHT, WIDTH), 5, np.uint16)}
     writer.write_unit(writer.unit("H12", 2), late)
     plate = open_ome_zarr(zarr.open_group(str(path), mode="r"))

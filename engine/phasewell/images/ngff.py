@@ -68,7 +68,7 @@ def _image_attributes(meta: PlateMetadata, levels: tuple[int, ...]) -> dict[str,
     from ome_zarr_models.v05.image import ImageAttrs
     from ome_zarr_models.v05.multiscales import Dataset, Multiscale
 
-    size = meta.pixel_size_um
+    size, start_h = meta.pixel_size_um, meta.times_h[0]
     axes = (
         Axis(name="t", type="time", unit="hour"),
         Axis(name="c", type="channel"),
@@ -83,7 +83,7 @@ def _image_attributes(meta: PlateMetadata, levels: tuple[int, ...]) -> dict[str,
             Dataset.build(
                 path=str(level),
                 scale=[_time_step_h(meta), 1.0, size * factor, size * factor],
-                translation=[0.0, 0.0, centre, centre] if level else None,
+                translation=[start_h, 0.0, centre, centre] if level or start_h else None,
             )
         )
     multiscale = Multiscale(axes=axes, datasets=tuple(datasets), name=meta.name, type="mean" if levels[1:] else None)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from phasewell.errors import InputError, SecurityError
 from phasewell.images.files import contained, partials, read_document
 from phasewell.images.metadata import parse_json
 from phasewell.images.ngff import plate_documents
+from phasewell.images.pixels import frame_sha256
 from phasewell.images.reader import CHUNK_DAMAGED, StoreReader, check_array
 from phasewell.images.records import shard_path
 from phasewell.images.store import open_plate
@@ -130,16 +133,23 @@ def _check_unit(reader: StoreReader, unit: Unit) -> tuple[list[tuple[FrameRecord
     """Return ((record as stored, record after reading its pixels) per field, what is wrong besides the frames)."""
     try:
         before = reader.read_records(unit)
-        _, after = reader.read_good(unit)
+        frames, after = reader.read_good(unit)
     except (InputError, SecurityError) as error:  # nothing is known of any field: all count as damaged
         keys = [FrameKey(*unit[:2], name, unit.time) for name in reader.meta.field_names]
         lost = [(FrameRecord(key, "present"), FrameRecord(key, "quarantined", CHUNK_DAMAGED)) for key in keys]
         return lost, [str(error)]
+    pairs = [(stored, _check_digest(now, frames.get(now.key.field))) for stored, now in zip(before, after, strict=True)]
     try:
         reader.read_overview(unit)
     except InputError as error:
-        return list(zip(before, after, strict=True)), [str(error)]
-    return list(zip(before, after, strict=True)), []
+        return pairs, [str(error)]
+    return pairs, []
+
+
+def _check_digest(record: FrameRecord, pixels: NDArray[Any] | None) -> FrameRecord:
+    if pixels is None or frame_sha256(pixels) == record.sha256:
+        return record
+    return replace(record, status="quarantined", reason=CHUNK_DAMAGED, sha256=None)
 
 
 def check_ome_zarr(root: Path) -> str:
