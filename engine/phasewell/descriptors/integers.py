@@ -64,7 +64,7 @@ def count_cells(levels: Array, labels: Array, xp: ModuleType) -> CellIntegers:
     if max(height, width) > MAX_SIDE_PX:
         raise UsageError(f"frames of {height} x {width}: expected sides up to {MAX_SIDE_PX} px; cut them into fields")
     margin = 0
-    if any(bool(side.any()) for side in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])):
+    if any(bool(side.any()) for side in (labels[:, :1], labels[:, -1:], labels[:, :, :1], labels[:, :, -1:])):
         # with an empty rim no neighbour lies outside its frame, and none has to be checked for it
         margin, around = 1, ((0, 0), (1, 1), (1, 1))
         levels, labels = xp.pad(levels, around), xp.pad(labels, around)
