@@ -1,1 +1,36 @@
 """CPU build of the phasewell kernels."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+CELL_FIELDS: int
+"""Columns of `cells`: the members of RenderCell in render.cuh, in order."""
+FRAME_FIELDS: int
+"""Columns of `frames`: the members of RenderFrame in render.cuh, in order."""
+KNOTS: int
+"""Samples of an outline along the long axis."""
+PROFILE_SAMPLES: int
+"""Samples of an optical profile over the signed distance."""
+TEXTURE_SIDE: int
+"""Side of the periodic texture tile in samples."""
+
+def render_frames(
+    frames: NDArray[Any],
+    offsets: NDArray[Any],
+    cells: NDArray[Any],
+    outlines: NDArray[Any],
+    profiles: NDArray[Any],
+    texture: NDArray[Any],
+    reach: int,
+    profile_scale: int,
+    pixels: NDArray[Any],
+    labels: NDArray[Any],
+) -> None:
+    """Render synthetic frames and their truth labels into `pixels` and `labels`; releases the GIL.
+
+    frames (frames, FRAME_FIELDS) int32, offsets (frames + 1) int64 into cells (cells, CELL_FIELDS) int32,
+    outlines (cells, KNOTS, 4) int16, profiles (kinds, PROFILE_SAMPLES) int16, texture (TEXTURE_SIDE, TEXTURE_SIDE)
+    int8, pixels (frames, height, width) uint8, labels of the same shape int32; all C-contiguous, never converted.
+    Raises TypeError for another dtype or layout and ValueError for values out of range.
+    """
