@@ -10,7 +10,7 @@ from phasewell.errors import UsageError
 KINDS = ("lasso", "forest", "xgboost")
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "lasso": {"n_alphas": 100, "alpha_ratio": 0.01, "se_factor": 0.5},
+    "lasso": {"n_alphas": 60, "alpha_ratio": 0.02, "se_factor": 0.5},
     # R's randomForest for regression: ntree 500, mtry p/3, nodesize 5 (a node of 5 rows is not split)
     "forest": {"n_estimators": 500, "max_features": 1 / 3, "min_samples_split": 6},
     # small n: shallow trees, at least two rows a leaf, rows and columns sampled, exact splits

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import lars_path
+from sklearn.linear_model import lars_path, lasso_path
 from sklearn.utils.validation import check_is_fitted
 
 from phasewell.errors import UsageError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int64]
 
 MAX_GROUPS_LEFT_OUT_SINGLY = 30  # above this many groups, ten folds of whole groups
+MAX_DUALITY_GAP = 1e-5  # relative to the target's sum of squares; scikit-learn's own default is 1e-4
 CONSTANT_RELATIVE_SD = 1e-12  # a column that varies by less than rounding of its mean carries nothing
 
 
@@ -74,22 +75,41 @@ def largest_alpha(rows: Matrix, target: Vector) -> float:
 def solve_path(rows: Matrix, target: Vector, alphas: Vector) -> LassoPath:
     """Solve min (1/2n) |y - b0 - Zb|^2 + alpha |b|_1 for every alpha (descending), Z standardised with ddof 0.
 
-    The exact path by least angle regression, which is piecewise linear in alpha; this lambda is glmnet's.
-    Where the path ends early because columns are collinear, smaller alphas keep its last solution.
-    Source: Efron, Hastie, Johnstone, Tibshirani 2004 (scikit-learn `lars_path`).
+    The exact path by least angle regression, which is piecewise linear in alpha; this lambda is glmnet's. Where
+    its duality gap is too wide, which happens when columns tie or are copies of each other, the path is solved by
+    coordinate descent instead. Coefficients below 1e-9 of the largest are rounding and become 0.
+    Source: Efron, Hastie, Johnstone, Tibshirani 2004 (scikit-learn `lars_path`, `lasso_path`).
     """
     standardised, mean, scale = standardise(rows)
     intercept = float(target.mean())
     coefficients = np.zeros((rows.shape[1], len(alphas)))
     centred = target - intercept
-    steepest = np.abs(standardised.T @ centred).max(initial=0.0) / len(target)
-    if steepest > 1e-12 * max(float(np.abs(target).max()), 1e-300) and alphas[-1] < steepest:
+    steepest = float(np.abs(standardised.T @ centred).max(initial=0.0)) / len(target)
+    if steepest > 1e-12 * float(np.abs(target).max()) and alphas[-1] < steepest:
         with warnings.catch_warnings():
             # collinear columns are the rule in a profile: the solver drops one of them and says so each time
             warnings.simplefilter("ignore", ConvergenceWarning)
             knots, _, solutions = lars_path(standardised, centred, method="lasso", alpha_min=float(alphas[-1]))
         coefficients = _interpolate(knots[::-1], solutions[:, ::-1], alphas)
+        if duality_gaps(standardised, centred, coefficients, alphas).max() > MAX_DUALITY_GAP * float(centred @ centred):
+            coefficients = lasso_path(standardised, centred, alphas=alphas, tol=MAX_DUALITY_GAP, max_iter=50_000)[1]
+        coefficients = np.where(np.abs(coefficients) > 1e-9 * np.abs(coefficients).max(), coefficients, 0.0)
     return LassoPath(coefficients, mean, scale, intercept)
+
+
+def duality_gaps(standardised: Matrix, centred: Vector, coefficients: Matrix, alphas: Vector) -> Vector:
+    """Return n x (objective - a lower bound of its minimum) for every alpha; 0 at the solution.
+
+    The lower bound is the dual at the residuals shrunk until every |Z'r| is at most n alpha.
+    """
+    residuals = centred[:, None] - standardised @ coefficients
+    steepest = np.abs(standardised.T @ residuals).max(axis=0, initial=0.0)
+    n_alphas = len(centred) * alphas
+    dual_point = residuals * np.minimum(1.0, n_alphas / np.maximum(steepest, np.finfo(np.float64).tiny))
+    primal = 0.5 * (residuals**2).sum(axis=0) + n_alphas * np.abs(coefficients).sum(axis=0)
+    dual = 0.5 * (centred @ centred - ((centred[:, None] - dual_point) ** 2).sum(axis=0))
+    gaps: Vector = primal - dual
+    return gaps
 
 
 def _interpolate(knots: Vector, solutions: Matrix, alphas: Vector) -> Matrix:
@@ -115,7 +135,7 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     `alpha_`, `alphas_`, `cv_error_` (n_alphas + 1,), first the mean alone.
     """
 
-    def __init__(self, n_alphas: int = 100, alpha_ratio: float = 0.01, se_factor: float = 0.5) -> None:
+    def __init__(self, n_alphas: int = 60, alpha_ratio: float = 0.02, se_factor: float = 0.5) -> None:
         self.n_alphas = n_alphas
         self.alpha_ratio = alpha_ratio
         self.se_factor = se_factor
