@@ -192,7 +192,8 @@ for unit in writer.plate.units():
 """
 
 
-def test_two_processes_write_different_units_of_one_plate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wells", [("A01", "B02"), ("A01", "A01")])
+def test_two_processes_write_one_plate_and_even_the_same_units(tmp_path: Path, wells: tuple[str, str]) -> None:
     make_writer(tmp_path / "p")
     processes = [
         subprocess.Popen(
@@ -202,7 +203,7 @@ def test_two_processes_write_different_units_of_one_plate(tmp_path: Path) -> Non
             text=True,
             env=os.environ,
         )
-        for well in ("A01", "B02")
+        for well in wells
     ]
     for process in processes:
         assert process.stdout is not None
@@ -211,7 +212,7 @@ def test_two_processes_write_different_units_of_one_plate(tmp_path: Path) -> Non
         process.communicate("go\n")
         assert process.returncode == 0
     plate = open_plate(tmp_path / "p")
-    for unit in plate.units():
+    for unit in (unit for unit in plate.units() if unit.well in wells):
         assert {name: np.unique(pixels).tolist() for name, pixels in good_fields(plate, unit).items()} == {
             "a": [15],
             "b": [16],
