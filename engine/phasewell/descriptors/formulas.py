@@ -65,6 +65,7 @@ def _compute_axes(integers: CellIntegers) -> tuple[Floats, Floats]:
     larger = (a + b + np.sqrt((a - b) * (a - b) + 4 * (c * c))) / 2
     determinant = np.maximum(a * b - c * c, 0.0)
     smaller = np.where(larger > 0, determinant / np.where(larger > 0, larger, 1.0), 0.0)
+    smaller = np.minimum(smaller, larger)  # where both are equal, rounding may exceed it
     return 4 * np.sqrt(larger) / area, 4 * np.sqrt(smaller) / area
 
 

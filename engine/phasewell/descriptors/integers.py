@@ -53,11 +53,12 @@ class _Pixels(NamedTuple):
     starts_run: Array  # (p,) bool
 
 
-def count_cells(levels: Array, labels: Array, xp: ModuleType) -> CellIntegers:
+def count_cells(levels: Array, labels: Array, xp: ModuleType, first_frame: int = 0) -> CellIntegers:
     """Return the exact integer statistics of every label present.
 
     `levels` (frames, height, width) uint8, 0..31; `labels` of the same shape, int32, 0 = background.
-    A label may have gaps in its numbering and may consist of several pieces: it is one cell.
+    A label may have gaps in its numbering and may consist of several pieces: it is one cell. Frames are counted
+    from `first_frame`.
     Raises UsageError for negative labels, for sides above MAX_SIDE_PX and for cells above MAX_CELL_PX.
     """
     _, height, width = labels.shape
@@ -72,12 +73,13 @@ def count_cells(levels: Array, labels: Array, xp: ModuleType) -> CellIntegers:
     position = xp.flatnonzero(flat != 0)  # (p,) raster order through the whole stack
     label = flat[position]
     if len(label) and int(label.min()) < 0:
-        frame = int(position[xp.flatnonzero(label < 0)[0]]) // (labels.shape[1] * labels.shape[2])
+        frame = first_frame + int(position[xp.flatnonzero(label < 0)[0]]) // (labels.shape[1] * labels.shape[2])
         raise UsageError(f"labels: frame {frame} has negative values; expected 0 for background and 1.. for cells")
     starts_run = xp.ones(len(position), bool)
     starts_run[1:] = (position[1:] != position[:-1] + 1) | (label[1:] != label[:-1])
 
     shape, cell_of_run = _count_runs(position, label, starts_run, labels.shape, margin, xp)
+    shape["frame"] += first_frame
     n = len(shape["area"])
     if n and int(shape["area"].max()) > MAX_CELL_PX:
         raise UsageError(f"labels: a cell has {int(shape['area'].max())} px; expected up to {MAX_CELL_PX}")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasewell.background import adjust_background
 from phasewell.cells import Cells
+from phasewell.config import BackgroundConfig
 from phasewell.descriptors.formulas import compute_values
 from phasewell.descriptors.integers import LEVELS, CellIntegers, count_cells
 from phasewell.device import Device, as_device
@@ -14,18 +16,17 @@ from phasewell.errors import UsageError
 from phasewell.frames import FrameBatch
 
 if TYPE_CHECKING:
-    from phasewell.config import BackgroundConfig
-
     Array = Any  # numpy.ndarray, or cupy.ndarray on a GPU
 
 GREY_PER_LEVEL = 256 // LEVELS
+DEFAULT_BACKGROUND = BackgroundConfig()
 
 
 def describe(
     batch: FrameBatch,
     labels: Array,
     device: Device | str = "auto",
-    background: BackgroundConfig | None = None,
+    background: BackgroundConfig = DEFAULT_BACKGROUND,
 ) -> Cells:
     """Measure the twelve descriptors of every cell of a batch.
 
@@ -36,10 +37,6 @@ def describe(
     Raises UsageError for labels of another dtype or shape, for negative labels, and for frames with a side above
     16,384 px or a cell above 2^24 px, where integers would stop being exact.
     """
-    from phasewell.background import adjust_background
-    from phasewell.config import BackgroundConfig
-
-    background = background or BackgroundConfig()
     where = as_device(device)
     _check_labels(batch.pixels.shape, labels)
     adjusted = adjust_background(batch.pixels, batch.pixel_size_um, where, background)
@@ -81,9 +78,8 @@ def _count_on_device(adjusted: Array, labels: Array, first_frame: int, device: D
     """Return the integer statistics of some frames in host memory; frames count from `first_frame`."""
     xp = device.xp
     levels = device.put(adjusted) // GREY_PER_LEVEL
-    found = count_cells(levels, xp.ascontiguousarray(device.put(labels)), xp)
-    host = CellIntegers(*(device.get(column) for column in found))
-    return host._replace(frame=host.frame + first_frame)
+    found = count_cells(levels, xp.ascontiguousarray(device.put(labels)), xp, first_frame)
+    return CellIntegers(*(device.get(column) for column in found))
 
 
 def _check_labels(shape: tuple[int, ...], labels: Array) -> None:
