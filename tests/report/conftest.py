@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,8 +137,8 @@ def make_content(
     platemap = {w: {label: c, "potency": float(p)} for w, c, p in zip(wells, clones, potency, strict=True)}
     columns = profile_columns(times)
     values = rng.normal(size=(len(wells), len(columns))) + potency[:, None] * rng.normal(size=len(columns))
-    values[:, 5] = 1.0
-    values[0, 7] = np.nan
+    values[:, 5:6] = 1.0
+    values[:1, 7:8] = np.nan
     counts = np.where(moments.measured, moments.n_cells, 0).sum(axis=2)
     profile = Profile(wells, times, columns, values, counts, moments.measured.sum(axis=2), len(fields), 0.87)
     shown = [times[0], times[-1]] if len(times) > 1 else [times[0]] if times else []
@@ -177,3 +181,48 @@ def make_content(
 def content() -> Callable[..., Content]:
     """Return `make_content`."""
     return make_content
+
+
+@pytest.fixture(scope="module")
+def make() -> Callable[..., Content]:
+    """Return `make_content` to fixtures of a module."""
+    return make_content
+
+
+OWN_SERVICES = (".google.com", ".googleapis.com", ".gvt1.com")  # the browser asks them by itself, for no page
+
+
+class Browser:
+    """Headless Chromium with an empty profile and no network, for one page at a time."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self.program, self.folder = program, folder
+
+    def open(self, page: Path, *flags: str) -> tuple[str, list[str], list[str]]:
+        """Return (the document after its scripts ran, console messages, addresses asked for on a network)."""
+        log = self.folder / "net.json"
+        command = [
+            self.program, "--headless=new", "--no-sandbox", "--disable-gpu",
+            f"--user-data-dir={self.folder / 'profile'}",
+            "--disable-background-networking", "--disable-component-update", "--no-first-run", "--window-size=1280,900",
+            "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--enable-logging=stderr",
+            f"--log-net-log={log}", *flags, "--dump-dom", page.as_uri(),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=True)
+        console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+        found = re.findall(
+            r'"url":"((?:https?|wss?)://([^/"]+)[^"]*)"', log.read_text(encoding="utf-8", errors="replace")
+        )
+        asked = [address for address, host in found if not host.endswith(OWN_SERVICES)]
+        return done.stdout, console, asked
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Browser:
+    """Return a headless Chromium; skips by name where none is installed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    folder = tmp_path / "chromium"
+    folder.mkdir()
+    return Browser(program, folder)

@@ -37,7 +37,9 @@ def colour_channel(colouring: Colouring) -> Any:
     import altair as alt
 
     if colouring.numeric:
-        scale = alt.Scale(scheme=SEQUENTIAL, zero=False, nice=False)
+        # both ends are cut: the darkest hue vanishes on a dark page, the lightest on a white one
+        ramp = alt.SchemeParams(name=SEQUENTIAL, extent=[0.15, 0.9])
+        scale = alt.Scale(scheme=ramp, zero=False, nice=False)
         return alt.Color("group:Q", scale=scale, legend=alt.Legend(title=colouring.title, type="gradient"))
     names = list(dict.fromkeys(str(v) for v in colouring.values))
     if len(names) > _MAX_LEGEND:

@@ -63,6 +63,7 @@ def frame_measures(columns: Columns, wells: tuple[str, ...], n_times: int) -> tu
 
     `columns` needs well, time, status and may have confluence.
     """
+    shape = (len(wells), n_times)
     where = well_hour_index(columns, wells, n_times)
     total = np.bincount(where, minlength=len(wells) * n_times).astype(np.float64)
     found = []
@@ -72,11 +73,11 @@ def frame_measures(columns: Columns, wells: tuple[str, ...], n_times: int) -> tu
         sums = np.bincount(where[valid], weights=confluence[valid], minlength=len(total))
         counts = np.bincount(where[valid], minlength=len(total))
         mean = np.where(counts > 0, 100 * sums / np.maximum(counts, 1), np.nan)
-        found.append(Measure("confluence", "Confluence", "% of the frame", _grid(mean, wells), from_zero=True))
+        found.append(Measure("confluence", "Confluence", "% of the frame", mean.reshape(shape), from_zero=True))
     for status in ("quarantined", "missing"):
         lost = np.bincount(where[columns["status"] == status], minlength=len(total))
         share = np.where(total > 0, 100 * lost / np.maximum(total, 1), np.nan)
-        found.append(Measure(status, f"Frames {status}", "% of frames", _grid(share, wells), from_zero=True))
+        found.append(Measure(status, f"Frames {status}", "% of frames", share.reshape(shape), from_zero=True))
     return tuple(found)
 
 
@@ -85,10 +86,6 @@ def well_hour_index(columns: Columns, wells: tuple[str, ...], n_times: int) -> N
     position = {well: i for i, well in enumerate(wells)}
     well_index = np.array([position[str(well)] for well in columns["well"]], dtype=np.int64)
     return well_index * n_times + np.asarray(columns["time"], dtype=np.int64)
-
-
-def _grid(flat: NDArray[np.float64], wells: tuple[str, ...]) -> NDArray[np.float64]:
-    return flat.reshape(len(wells), -1)
 
 
 def field_spread(moments: FieldMoments) -> NDArray[np.float64]:

@@ -45,8 +45,10 @@ def plate_maps(wells: tuple[str, ...], measures: list[tuple[Measure, int, str]],
     return alt.hconcat(*charts, spacing=gap).resolve_scale(color="independent")
 
 
-def explorer(wells: tuple[str, ...], times_h: tuple[float, ...], measures: tuple[Measure, ...], width: int) -> Any:
-    """Return one heat map whose measure and hour are chosen on the page.
+def explorer(
+    wells: tuple[str, ...], times_h: tuple[float, ...], measures: tuple[Measure, ...], start: int, width: int
+) -> Any:
+    """Return one heat map whose measure and hour are chosen on the page, at first the hour of index `start`.
 
     The colour scale spans the shown wells at the shown hour.
     """
@@ -63,12 +65,11 @@ def explorer(wells: tuple[str, ...], times_h: tuple[float, ...], measures: tuple
         value=keys[0],
         bind=alt.binding_select(options=keys, labels=[m.label for m in measures], name="Measure "),
     )
-    when = alt.param(name="hour", value=0)
+    when = alt.param(name="hour", value=start)
     if len(times_h) > 1:
         labels = [f"{hour:g} h" for hour in times_h]
-        last = len(times_h) - 1
         bound = alt.binding_select(options=list(range(len(times_h))), labels=labels, name="Hour ")
-        when = alt.param(name="hour", value=last, bind=bound)
+        when = alt.param(name="hour", value=start, bind=bound)
     transforms: list[Any] = [
         alt.FilterTransform(filter="datum.t == hour"),
         alt.CalculateTransform(calculate="datum[measure]", **{"as": "value"}),

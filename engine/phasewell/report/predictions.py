@@ -88,7 +88,10 @@ def _shuffles(models: Sequence[ModelReport]) -> list[Block]:
     rows: list[list[Cell]] = [
         [m.title, _ratio(m.scores.rmse, m.scores.baseline_rmse), s.median, s.n, s.p_value] for m, s in found
     ]
-    note = "The whole procedure on targets dealt out at random; a median well below 1 would mean it finds what is not there."
+    note = (
+        "The whole procedure on targets dealt out at random; a median well below 1 would mean that it finds what is "
+        "not there."
+    )
     return [Table("Shuffled targets", columns, rows, note)]
 
 

@@ -35,7 +35,7 @@ def headline(content: Content) -> Section:
         um = plate.pixel_size_um
         field_of_view = f"frames of {width} × {height} px = {width * um / 1000:.3g} × {height * um / 1000:.3g} mm"
     hours = plate.times_h
-    span = f"{hours[0]:g} h" if len(hours) == 1 else f"{hours[0]:g}–{hours[-1]:g} h"
+    span = "–".join(f"{hour:g}" for hour in dict.fromkeys((*hours[:1], *hours[-1:]))) + " h"
     per_frame = f"{content.n_cells / manifest.n_processed:,.1f} per measured frame" if manifest.n_processed else ""
     flagged = sum(1 for flags in content.frames["flags"][content.frames["status"] == "processed"] if flags)
     facts = [
@@ -131,7 +131,7 @@ def heat_maps(content: Content) -> Section:
     """Return the plate as heat maps: three fixed ones, and one whose measure and hour are chosen."""
     plate, measures = content.plate, content.measures
     if not plate.wells or not plate.times_h:
-        return Section("plate", "Plate", [Paragraph("The plate has no well or no hour to show.", "note")])
+        return Section("plate", "Plate", [Paragraph("The run has no well or no hour to show.", "note")])
     time = last_measured_time(measures["cells_per_field"].values)
     lost = measures["quarantined"].values + measures["missing"].values
     overall = Measure("lost", "Frames not measured", "% of frames, all hours", lost.mean(axis=1, keepdims=True), True)
@@ -148,9 +148,13 @@ def heat_maps(content: Content) -> Section:
         f"Cells per field and confluence at {hour}, the last hour with a measured frame; frames quarantined or missing "
         "over all hours. Grey: nothing measured.",
     )
-    blocks: list[Block] = [fixed]
-    explored = tuple(measures.values())
-    keep = _thin(len(plate.times_h), EXPLORER_VALUES // max(1, n * len(explored)))
+    explored = tuple(m for m in measures.values() if np.isfinite(m.values).any())
+    return Section("plate", "Plate", [fixed, _explorer(content, explored, time)])
+
+
+def _explorer(content: Content, explored: tuple[Measure, ...], start: int) -> Figure:
+    plate, n = content.plate, len(content.plate.wells)
+    keep = _thin(len(plate.times_h), EXPLORER_VALUES // max(1, n * len(explored)), start)
     times = tuple(plate.times_h[t] for t in keep)
     cut = tuple(Measure(m.key, m.title, m.unit, m.values[:, keep], m.from_zero) for m in explored)
     caption = (
@@ -159,16 +163,15 @@ def heat_maps(content: Content) -> Section:
     if len(keep) < len(plate.times_h):
         caption += f" {len(keep)} of {len(plate.times_h)} hours are here; the rest is in the run's tables."
     words = "Heat map of the plate for a measure and an hour chosen on the page"
-    spec = to_spec(plate_maps.explorer(plate.wells, times, cut, PAGE_WIDTH), words, n)
-    blocks.append(Figure("plate-explorer", spec, caption))
-    return Section("plate", "Plate", blocks)
+    chart = plate_maps.explorer(plate.wells, times, cut, keep.index(start), PAGE_WIDTH)
+    return Figure("plate-explorer", to_spec(chart, words, n), caption)
 
 
-def _thin(n: int, most: int) -> list[int]:
-    """Return at most `most` (at least one) of n indices, evenly, the last one always among them."""
+def _thin(n: int, most: int, always: int) -> list[int]:
+    """Return at most `most` of n indices, evenly, and `always` in any case."""
     if n <= most:
         return list(range(n))
-    return sorted({round(i) for i in np.linspace(n - 1, 0, max(1, most))})
+    return sorted({always, *(round(i) for i in np.linspace(0, n - 1, max(0, most - 1)))})
 
 
 def gallery(content: Content) -> Section:

@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from phasewell.errors import OutputError
+from phasewell.plate import Plate
+from phasewell.report.document import render
+from phasewell.report.pages import compose
+from phasewell.report.reading import read_content
+from phasewell.tables.durable import write_durably
+
+REPORT_NAME = "report.html"
 
 
-def write_report(run_dir: Path | str, output: Path | str | None = None) -> Path:
-    raise NotImplementedError
+def write_report(
+    run_dir: Path | str,
+    output: Path | str | None = None,
+    agreement: Mapping[str, Any] | None = None,
+    plate: Plate | None = None,
+) -> Path:
+    """Write the report of a finished run as one HTML file that opens offline, and return its path.
+
+    `output` defaults to report.html in the run folder. `agreement` are the scores against hand masks; they default to
+    agreement.json of the run folder, where there is one. `plate` gives the frames of the gallery; it defaults to the
+    store named in run.json. The same run gives the same bytes. Nothing is segmented or measured here.
+    Raises InputError when the run is not finished or its files are damaged, OutputError when the file cannot be made.
+    """
+    run_dir = Path(run_dir)
+    path = Path(output) if output is not None else run_dir / REPORT_NAME
+    page = render(compose(read_content(run_dir, agreement, plate)))
+    try:
+        write_durably(path, page.encode("utf-8"))
+    except OSError as error:
+        raise OutputError(f"{path}: the report cannot be written ({error.strerror}); give another --output") from error
+    return path

@@ -1,0 +1,144 @@
+"""Which frames the gallery shows, and their pixels and labels from the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasewell.errors import InputError, PhasewellError
+from phasewell.images import open_plate
+from phasewell.manifest import RunManifest
+from phasewell.plate import Plate, Unit
+from phasewell.report.overlay import Picture, make_picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LABELS_NAME = "labels.zarr"
+MOST_WELLS = 96
+"""A gallery shows at most this many wells, evenly chosen; the page says so when there are more."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame to show: its well, its time as index in the plate and its field."""
+
+    well: str
+    time: int
+    field: str
+
+
+class LabelStore:
+    """The label images a run kept, as far as they belong to the parts in its manifest."""
+
+    def __init__(self, run_dir: Path, manifest: RunManifest) -> None:
+        self._keys = {(part.well, part.time): part.key for part in manifest.parts if part.stage == "cells"}
+        path = run_dir / LABELS_NAME
+        self._plate: Plate | None = open_plate(path) if path.exists() else None
+
+    def fields(self, well: str, time: int) -> tuple[str, ...]:
+        """Return the fields of a unit whose labels are kept and were made for the unit's part."""
+        plate, key = self._plate, self._keys.get((well, time))
+        if plate is None or key is None or well not in plate.wells or time >= len(plate.times_h):
+            return ()
+        records = plate.records(well, time)
+        return tuple(r.key.field for r in records if r.status == "present" and (r.source or "").endswith(f"key {key}"))
+
+    def read(self, shot: Shot) -> NDArray[np.int32] | None:
+        """Return the labels of a frame, (height, width) int32, or None where none are kept."""
+        if self._plate is None or shot.field not in self.fields(shot.well, shot.time):
+            return None
+        reader: Any = self._plate.reader
+        pixels, _ = reader.read_raw(self._plate.unit(shot.well, shot.time), (shot.field,))
+        labels: NDArray[np.int32] = pixels[0]
+        return labels
+
+
+def choose_shots(frames: Mapping[str, NDArray[Any]], labels: LabelStore) -> tuple[list[Shot], str]:
+    """Return which frames to show, and a sentence on what is left out ("" when every well is shown).
+
+    `frames` has well, field, plate_time (index in the plate) and status. Per well one to three hours, evenly over those
+    with a measured frame, labelled ones first; at each the first labelled field, else the first measured one.
+    """
+    measured = frames["status"] == "processed"
+    by_unit: dict[str, dict[int, list[str]]] = {}
+    for i in np.flatnonzero(measured):
+        unit = by_unit.setdefault(str(frames["well"][i]), {})
+        unit.setdefault(int(frames["plate_time"][i]), []).append(str(frames["field"][i]))
+    wells = _spread(list(by_unit), MOST_WELLS)
+    each = 3 if len(wells) <= 12 else 2 if len(wells) <= 24 else 1
+    shots = []
+    for well in wells:
+        labelled = {t: [f for f in by_unit[well][t] if f in labels.fields(well, t)] for t in sorted(by_unit[well])}
+        times = [t for t in labelled if labelled[t]] or list(labelled)
+        shots += [Shot(well, t, (labelled[t] or by_unit[well][t])[0]) for t in _spread(times, each)]
+    note = f"{len(wells)} of {len(by_unit)} wells are shown." if len(wells) < len(by_unit) else ""
+    return shots, note
+
+
+def _spread(items: Sequence[Any], most: int) -> list[Any]:
+    """Return at most `most` items, evenly, first and last among them; the last one alone for most = 1."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i)] for i in np.linspace(0 if most > 1 else len(items) - 1, len(items) - 1, most)]
+
+
+def draw(plate: Plate, labels: LabelStore, shots: Sequence[Shot]) -> tuple[tuple[Picture, ...], str]:
+    """Return the pictures of the chosen frames, and a sentence on those that could not be read."""
+    side = 320 if len(shots) <= 45 else 224  # keeps a gallery of 96 wells near 2 MB
+    pictures, failed = [], 0
+    for shot in shots:
+        try:
+            batch = plate.reader.read_frames(Unit(plate.name, shot.well, shot.time), (shot.field,))
+            found = labels.read(shot)
+        except InputError:
+            failed += 1
+            continue
+        if not len(batch):
+            failed += 1
+            continue
+        pictures.append(
+            make_picture(
+                np.asarray(batch.pixels[0]),
+                found,
+                well=shot.well,
+                field=shot.field,
+                time_h=plate.times_h[shot.time],
+                pixel_size_um=plate.pixel_size_um,
+                thumbnail_px=side,
+                crop_px=side,
+            )
+        )
+    note = (
+        f"{failed} chosen frames could not be read from the plate store; `phasewell validate` says why."
+        if failed
+        else ""
+    )
+    return tuple(pictures), note
+
+
+def make_gallery(
+    run_dir: Path, manifest: RunManifest, plate: Plate | None, frames: Mapping[str, NDArray[Any]]
+) -> tuple[tuple[Picture, ...], str]:
+    """Return the pictures of a run and a sentence on what is not there and why."""
+    if plate is None:
+        return (), "The plate store cannot be opened from here, so the frames themselves cannot be shown."
+    notes = []
+    try:
+        labels = LabelStore(run_dir, manifest)
+    except PhasewellError as error:
+        labels = LabelStore(run_dir / "none", manifest)
+        notes.append(f"The kept labels cannot be read ({error}).")
+    shots, left_out = choose_shots(frames, labels)
+    if not shots:
+        return (), "No frame was measured, so there is none to show."
+    pictures, unreadable = draw(plate, labels, shots)
+    if not any(picture.field_outlines for picture in pictures):
+        notes.append(
+            'This run kept no labels, so the frames are shown without outlines (run.labels = "sample" keeps some).'
+        )
+    return pictures, " ".join(note for note in (left_out, unreadable, *notes) if note)
