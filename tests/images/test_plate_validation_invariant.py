@@ -39,10 +39,12 @@ def test_a_sound_plate_is_reported_whole_and_not_touched(path: Path) -> None:
     before = {item: item.stat().st_mtime_ns for item in path.rglob("*")}
     steps: list[tuple[int, int]] = []
     report = validate_plate(path, progress=lambda done, total: steps.append((done, total)))
-    assert (report.ok, report.ome_zarr, report.problems, report.damaged) == (True, "valid", (), ())
+    assert (report.is_valid, report.ome_zarr, report.problems, report.damaged) == (True, "valid", (), ())
     counts = (report.n_expected, report.n_present, report.n_quarantined, report.n_missing, report.n_damaged)
     assert counts == (12, 9, 1, 2, 0)
     assert report.quarantined == {"truncated": 1}
+    assert report.to_text().splitlines()[0] == f"plate p: valid ({path})"
+    assert "9 of 12 present, 2 missing, 1 quarantined (1 truncated), 0 damaged" in report.to_text()
     assert report.digest == plate_digest(open_plate(path))
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert json.loads(json.dumps(report.to_dict()))["n_present"] == 9
@@ -62,12 +64,14 @@ def test_each_kind_of_damage_is_found_and_counted(path: Path) -> None:
     flip(path / records_path(units["B02", 0]), 50)  # the whole unit
     flip(path / shard_path(units["B02", 1], 1), 2)  # only the 1/8 level
     report = validate_plate(path)
-    assert not report.ok
+    assert not report.is_valid
     assert (report.n_present, report.n_quarantined, report.n_missing, report.n_damaged) == (5, 1, 0, 6)
     assert report.n_present + report.n_quarantined + report.n_missing + report.n_damaged == report.n_expected
     assert report.damaged[0] == "plate p well A01 field a time 0"
     assert len(report.damaged) == 6
     assert report.digest is None
+    assert "plate p: NOT VALID" in report.to_text()
+    assert "damaged: plate p well A01 field a time 0; ingest" in report.to_text()
     assert len(report.problems) == 2
     assert any("1/8 level" in problem for problem in report.problems)
 
@@ -88,7 +92,7 @@ def test_leftovers_of_a_killed_writer_are_listed_and_harmless(path: Path) -> Non
     partial = (path / shard_path(unit, 0)).with_name(".0.123.abcd.partial")
     partial.write_bytes(b"torn")
     report = validate_plate(path)
-    assert report.ok
+    assert report.is_valid
     assert report.uncommitted == ("plate p well B02 time 0",)
     assert report.partial_files == (str(partial.relative_to(path)),)
     assert (report.n_present, report.n_missing) == (8, 3)
@@ -100,7 +104,7 @@ def test_metadata_that_only_other_readers_use_are_checked_too(path: Path) -> Non
     document["attributes"]["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][3] = 0.6
     image.write_text(json.dumps(document))
     report = validate_plate(path)
-    assert (report.ok, report.ome_zarr) == (False, "valid")  # valid OME-Zarr with a wrong pixel size
+    assert (report.is_valid, report.ome_zarr) == (False, "valid")  # valid OME-Zarr with a wrong pixel size
     assert report.problems == (f"{image}: OME-Zarr metadata differ from the plate's; restore it, or ingest again",)
     (path / "A" / "01" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
     report = validate_plate(path)

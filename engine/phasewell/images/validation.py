@@ -22,10 +22,12 @@ from phasewell.images.store import open_plate
 from phasewell.manifest import canonical_json
 from phasewell.plate import FrameKey, FrameRecord, Plate, Unit
 
+_MOST_LINES = 10  # of one kind, in the text
+
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """What `validate_plate` found. `ok` is False when anything is damaged or no OME-Zarr; missing frames are no fault.
+    """What `validate_plate` found. `is_valid` is False when anything is damaged or no OME-Zarr; missing frames are no fault.
 
     `damaged` lists frames whose stored pixels fail; `problems` everything else that is wrong, in plain words;
     `uncommitted` units whose shard has no records, and `partial_files` what a killed writer left: both harmless.
@@ -33,7 +35,7 @@ class ValidationReport:
 
     store: str
     plate: str
-    ok: bool
+    is_valid: bool
     ome_zarr: str  # "valid", or what ome-zarr-models says
     n_expected: int
     n_present: int
@@ -50,6 +52,26 @@ class ValidationReport:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON document of the report."""
         return asdict(self)
+
+    def to_text(self) -> str:
+        """Return the report for a terminal: the verdict, the counts, and at most ten of everything that is wrong."""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.quarantined.items())
+        lines = [
+            f"plate {self.plate}: {'valid' if self.is_valid else 'NOT VALID'} ({self.store})",
+            f"OME-Zarr 0.5: {self.ome_zarr}",
+            f"frames: {self.n_present} of {self.n_expected} present, {self.n_missing} missing, "
+            f"{self.n_quarantined} quarantined{f' ({reasons})' if reasons else ''}, {self.n_damaged} damaged",
+            *_first(self.damaged, "damaged: {}; ingest its well and time again"),
+            *_first(self.problems, "problem: {}"),
+            *_first(self.uncommitted, "not committed: {}; its ingest was interrupted, run it again"),
+            *_first(self.partial_files, "left by a killed writer, swept by the next write: {}"),
+        ]
+        return "\n".join([*lines, f"digest: {self.digest or 'none, records are damaged'}"])
+
+
+def _first(items: tuple[str, ...], template: str) -> list[str]:
+    lines = [template.format(item) for item in items[:_MOST_LINES]]
+    return lines + ([f"... and {len(items) - _MOST_LINES} more"] if len(items) > _MOST_LINES else [])
 
 
 def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None = None) -> ValidationReport:
@@ -87,7 +109,7 @@ def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None
     return ValidationReport(
         store=str(path),
         plate=plate.name,
-        ok=not damaged and not problems and ome_zarr == "valid",
+        is_valid=not damaged and not problems and ome_zarr == "valid",
         ome_zarr=ome_zarr,
         n_expected=plate.n_frames_expected,
         **{f"n_{status}": count for status, count in counts.items()},
