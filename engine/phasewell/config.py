@@ -50,16 +50,59 @@ class QualityConfig(_Section):
     """Share of the frame covered by cells."""
 
 
+class BackgroundConfig(_Section):
+    """Step 1, read by segmentation and by the texture descriptors: uneven background becomes grey level 128.
+
+    A pixel is background-like when its grey level is near the most frequent one of its frame.
+    """
+
+    enabled: bool = True
+    """False leaves the frames as they are."""
+    window_um: Annotated[float, Field(gt=0, le=100_000)] = 112.3
+    """Side of the square over which background-like pixels are averaged."""
+    tolerance: Annotated[int, Field(ge=0, le=255)] = 8
+    """Grey levels from the frame's most frequent one up to which a pixel is background-like."""
+
+
 class SegmentationConfig(_Section):
     """The eight steps. `preset` gives the values; any other key overrides it for this run.
 
-    Lengths are in um and areas in um2: they scale with the pixel size.
+    Lengths are in um and areas in um2: they scale with the pixel size and are rounded to the nearest pixel, halves
+    up; windows to the nearest odd number of pixels. A key that is left out keeps the preset's value; a length, an
+    area or a ratio of 0 switches its step off.
     """
 
     preset: Literal["phase", "paper-r"] = "phase"
     """phase: calibrated on real hand-labelled fields. paper-r: the eight steps as written."""
     engine: Literal["arrays"] = "arrays"
     """How the steps are computed; the numbers are the same."""
+    texture_window_um: Annotated[float, Field(ge=0, le=100_000)] | None = None
+    """Step 2: side of the square over which gradient energy is averaged; 0 = distance from the background level."""
+    otsu_percent: Annotated[int, Field(ge=1, le=200)] | None = None
+    """Step 3: share of Otsu's threshold, on the logarithmic scale of the energy."""
+    threshold_floor: Annotated[int, Field(ge=0, le=520_200)] | None = None
+    """Step 3: least threshold in energy; without it an empty frame fills with noise."""
+    threshold_cap: Annotated[int, Field(ge=0, le=520_200)] | None = None
+    """Step 3: largest threshold in energy."""
+    contrast_ratio: Annotated[int, Field(ge=0, le=520_200)] | None = None
+    """Step 3: a pixel stays when its energy times this exceeds the largest energy nearby."""
+    contrast_radius_um: Annotated[float, Field(ge=0, le=100_000)] | None = None
+    """Step 3: radius of the disc of that comparison."""
+    pinhole_area_um2: Annotated[float, Field(ge=0)] | None = None
+    """Step 3: holes up to this area are filled before the erosion."""
+    speck_area_um2: Annotated[float, Field(ge=0)] | None = None
+    """Step 4: objects below this area are removed before the erosion."""
+    erosion_radius_um: Annotated[float, Field(ge=0, le=100_000)] | None = None
+    """Step 5: radius of the disc that takes the halo off."""
+    object_area_um2: Annotated[float, Field(ge=0)] | None = None
+    """Step 6: objects below this area are removed after the erosion."""
+    hole_area_um2: Annotated[float, Field(ge=0)] | None = None
+    """Step 7: holes up to this area are filled."""
+    split_depth_um: Annotated[float, Field(ge=0, le=100_000)] | None = None
+    """Before step 8: two parts of an object are two cells when the neck between them is narrower than the slimmer
+    part by this much, measured as distance to the outline."""
+    remove_frame_touching: bool | None = None
+    """Step 8: objects that touch the frame are removed."""
 
 
 class ProfileConfig(_Section):
@@ -120,6 +163,7 @@ class Config(_Section):
     plate: PlateConfig
     run: RunConfig
     quality: QualityConfig = QualityConfig()
+    background: BackgroundConfig = BackgroundConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
     profile: ProfileConfig = ProfileConfig()
     model: ModelConfig = ModelConfig()

@@ -1,0 +1,97 @@
+"""Connected pieces: labels, small ones, holes, and those that touch the frame (steps 4, 6, 7, 8)."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from phasewell.device import Device
+    from phasewell.frames import Array
+
+# neighbours within a frame only: of the 3 x 3 x 3 cube the middle plane
+_EIGHT = np.zeros((3, 3, 3), bool)
+_EIGHT[1] = True
+_FOUR = _EIGHT.copy()
+_FOUR[1, ::2, ::2] = False
+
+
+def label_pieces(device: Device, mask: Array, connectivity: int = 8) -> tuple[Array, int]:
+    """Return (labels, count): pieces of every frame numbered through the batch in raster order, int32.
+
+    `mask` (frames, height, width) bool; `connectivity` 8 for objects, 4 for holes.
+    """
+    structure = device.xp.asarray(_EIGHT if connectivity == 8 else _FOUR)
+    labels = device.xp.empty(mask.shape, device.xp.int32)
+    count = device.ndimage.label(mask, structure, output=labels)
+    return labels, int(count)
+
+
+def piece_areas(xp: ModuleType, labels: Array, count: int) -> Array:
+    """Return (count + 1,) pixels of every piece; index 0 is what belongs to none."""
+    return xp.bincount(labels.ravel(), minlength=count + 1)
+
+
+def touching_frame(xp: ModuleType, labels: Array, count: int) -> Array:
+    """Return (count + 1,) bool: which pieces have a pixel on the outermost rows or columns; index 0 is False."""
+    touching = xp.zeros(count + 1, bool)
+    for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
+        touching[edge.ravel()] = True
+    touching[0] = False
+    return touching
+
+
+def remove_small(device: Device, mask: Array, least_area: int) -> Array:
+    """Return the mask without 8-connected objects below `least_area` pixels."""
+    if least_area <= 1:
+        return mask
+    labels, count = label_pieces(device, mask)
+    keep = piece_areas(device.xp, labels, count) >= least_area
+    keep[0] = False
+    return keep[labels]
+
+
+def fill_holes(device: Device, mask: Array, largest_area: int) -> Array:
+    """Return the mask with 4-connected holes of up to `largest_area` pixels filled.
+
+    Background that touches the frame is no hole: what lies outside is unknown. Without the limit, rings of cells
+    would swallow the background between them.
+    """
+    if largest_area <= 0:
+        return mask
+    xp = device.xp
+    labels, count = label_pieces(device, ~mask, connectivity=4)
+    fill = piece_areas(xp, labels, count) <= largest_area
+    fill &= ~touching_frame(xp, labels, count)
+    fill[0] = True
+    return fill[labels]
+
+
+def remove_frame_touching(xp: ModuleType, labels: Array, count: int) -> Array:
+    """Return labels with every piece that touches the frame set to 0."""
+    keep = ~touching_frame(xp, labels, count)
+    return labels * keep[labels]
+
+
+def number_per_frame(xp: ModuleType, labels: Array, count: int) -> Array:
+    """Return labels 1..n per frame, int32, in raster order of each label's first pixel; 0 stays 0.
+
+    `labels` holds numbers 0..count; a number belongs to one frame.
+    """
+    if count == 0 or labels.size == 0:
+        return xp.zeros(labels.shape, xp.int32)
+    flat = labels.ravel()
+    where = xp.flatnonzero(flat)
+    size = flat.size
+    first = xp.full(count + 1, size, xp.int64)
+    xp.minimum.at(first, flat[where], where)
+    order = xp.argsort(first)  # first pixels differ, and unused numbers come last
+    frame_of = first[order] // (labels.shape[1] * labels.shape[2])
+    starts = xp.searchsorted(frame_of, xp.arange(len(labels)))
+    number = xp.zeros(count + 1, xp.int32)
+    used = frame_of < len(labels)
+    ranks = xp.arange(count + 1) - starts[xp.minimum(frame_of, len(labels) - 1)] + 1
+    number[order] = xp.where(used, ranks, 0).astype(xp.int32)
+    return number[flat].reshape(labels.shape)

@@ -1,0 +1,79 @@
+"""The eight steps in order: from frames to label images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phasewell.background import BackgroundConfig, adjust_background
+from phasewell.config import SegmentationConfig
+from phasewell.device import Device, as_device
+from phasewell.segmentation.components import (
+    fill_holes,
+    label_pieces,
+    number_per_frame,
+    remove_frame_touching,
+    remove_small,
+)
+from phasewell.segmentation.discs import erode
+from phasewell.segmentation.recipe import Recipe, make_recipe
+from phasewell.segmentation.split import split_pieces
+from phasewell.segmentation.texture import background_distance, gradient_energy
+from phasewell.segmentation.threshold import binarise, frame_thresholds, stands_out
+
+if TYPE_CHECKING:
+    from phasewell.frames import Array, FrameBatch
+
+
+def segment(
+    batch: FrameBatch,
+    device: Device | str = "auto",
+    config: SegmentationConfig | None = None,
+    background: BackgroundConfig | None = None,
+) -> Array:
+    """Return the label image of every frame, (frames, height, width) int32, 0 = background, on the device.
+
+    Labels are 1..n per frame in raster order of their first pixel. A frame without anything in it has none. Each
+    frame is decided by itself: the batch size cannot change a label. Source of the steps: the preset of `config`.
+    Raises UsageError for a configuration that its pixel size makes impossible, UnavailableError without the device.
+    """
+    where = as_device(device)
+    recipe = make_recipe(config or SegmentationConfig(), batch.pixel_size_um)
+    labels = where.xp.zeros(batch.pixels.shape, where.xp.int32)
+    if labels.size == 0:
+        return labels
+    for first in range(0, len(batch), where.batch_frames):
+        part = slice(first, first + where.batch_frames)
+        pixels = where.put(batch.pixels[part])
+        grey = adjust_background(pixels, batch.pixel_size_um, where, background)
+        labels[part] = separate(where, find_foreground(where, grey, recipe), recipe)
+    return labels
+
+
+def find_foreground(device: Device, grey: Array, recipe: Recipe) -> Array:
+    """Return steps 2 to 7 on background-adjusted frames (frames, height, width) uint8: the foreground, bool."""
+    xp = device.xp
+    if recipe.texture_half_px is None:
+        energy = background_distance(xp, grey)
+    else:
+        energy = gradient_energy(xp, grey, recipe.texture_half_px)
+    percent, floor, cap = recipe.otsu_percent, recipe.threshold_floor, recipe.threshold_cap
+    mask = binarise(xp, energy, frame_thresholds(xp, energy, percent, floor, cap))
+    if recipe.contrast_ratio:
+        mask &= stands_out(xp, energy, recipe.contrast_ratio, recipe.contrast_radius_px)
+    mask = fill_holes(device, mask, recipe.pinhole_area_px)
+    mask = remove_small(device, mask, recipe.speck_area_px)
+    if recipe.erosion_radius_px:
+        mask = erode(xp, mask, recipe.erosion_radius_px)
+    mask = remove_small(device, mask, recipe.object_area_px)
+    return fill_holes(device, mask, recipe.hole_area_px)
+
+
+def separate(device: Device, mask: Array, recipe: Recipe) -> Array:
+    """Return labels (frames, height, width) int32 of the foreground: the split, step 8 and the numbering."""
+    if recipe.split_depth:
+        labels, count = split_pieces(device.xp, mask, recipe.split_depth)
+    else:
+        labels, count = label_pieces(device, mask)
+    if recipe.remove_frame_touching:
+        labels = remove_frame_touching(device.xp, labels, count)
+    return number_per_frame(device.xp, labels, count)
