@@ -102,8 +102,8 @@ def ingest(
     dry_run
         Only say what would be read: wells x fields x times, missing, duplicates, odd shapes, unmatched names.
     """
+    from phasewell.images import describe_intake, scan
     from phasewell.images import ingest as ingest_plate
-    from phasewell.images import scan
 
     options: dict[str, Any] = {
         "layout": layout,
@@ -116,7 +116,7 @@ def ingest(
     }
     if dry_run:
         found = scan(source, **options)
-        _show(found.to_dict(), found.to_text(), json)
+        _show(found.to_dict(), describe_intake(found.to_dict()), json)
         return EXIT_DONE
     with _progress("ingest", quiet) as progress:
         report = ingest_plate(
@@ -129,7 +129,7 @@ def ingest(
             workers=workers,
             progress=progress,
         )
-    _show(report.to_dict(), report.to_text(), json)
+    _show(report.to_dict(), describe_intake(report.to_dict()), json)
     return EXIT_DONE if report.is_complete else EXIT_INCOMPLETE
 
 

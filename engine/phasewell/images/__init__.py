@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 _PUBLIC = {
     "arrange_fields": "phasewell.images.metadata",
     "create_plate": "phasewell.images.store",
+    "describe_intake": "phasewell.images.wording",
     "ingest": "phasewell.images.ingest",
     "open_plate": "phasewell.images.store",
     "open_writer": "phasewell.images.store",
@@ -21,6 +22,7 @@ _PUBLIC = {
 __all__ = [
     "arrange_fields",
     "create_plate",
+    "describe_intake",
     "ingest",
     "open_plate",
     "open_writer",
