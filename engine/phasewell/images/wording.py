@@ -12,10 +12,11 @@ def describe_intake(document: Mapping[str, Any]) -> str:
     """Return the `to_dict` of a Scan or an IngestReport as text, several lines."""
     height, width = document["frame_shape"]
     hours = document["times_h"]
+    hours_text = _names([f"{hour:g}" for hour in hours])
     lines = [
         f"plate {document['plate']} (layout {document['layout']}): {len(document['wells'])} wells x "
         f"{len(document['fields'])} fields x {len(hours)} times, frames of {height} x {width} {document['dtype']}",
-        f"wells {_names(document['wells'])}; hours {_names([f'{hour:g}' for hour in hours])} ({document['times_from']})",
+        f"wells {_names(document['wells'])}; hours {hours_text} ({document['times_from']})",
         f"pixel size {document['pixel_size_um']} um, from {document['pixel_size_source']}",
         "frames: " + _counts(document["frames"]),
         "files: " + _counts(document["files"]),
