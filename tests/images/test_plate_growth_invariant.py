@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from phasewell.errors import InputError, LockedError, OutputError, UsageError
-from phasewell.images import create_plate, open_plate, open_writer, store
+from phasewell.errors import InputError, LockedError, OutputError, StorageError, UsageError
+from phasewell.images import create_plate, files, open_plate, open_writer, store
 from phasewell.images.files import locked_folder
 from phasewell.images.records import records_path, shard_path
 from phasewell.plate import Field, Plate, Unit
@@ -94,7 +94,9 @@ def test_a_writer_killed_between_shard_and_records_costs_only_the_frames_that_ch
     np.testing.assert_array_equal(good_fields(plate, unit)["b"], new["b"])
 
 
-def test_an_existing_folder_is_never_overwritten_and_a_killed_creation_can_be_repeated(tmp_path: Path) -> None:
+def test_an_existing_folder_is_never_overwritten_and_a_killed_creation_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ".p.partial" / "A").mkdir(parents=True)  # what a kill leaves
     (tmp_path / ".p.partial" / "A" / "zarr.json").write_text("{")
     make_writer(tmp_path / "p")
@@ -106,9 +108,30 @@ def test_an_existing_folder_is_never_overwritten_and_a_killed_creation_can_be_re
     with pytest.raises(InputError, match="phasewell ingest"):
         open_plate(tmp_path / "nothing")
     (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="exists"):
+        make_writer(tmp_path / "file")
+    with pytest.raises(OutputError, match="cannot be made"):
+        make_writer(tmp_path / "file" / "p")
+    monkeypatch.chdir(tmp_path)
+    Path("here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    make_writer(Path())  # an empty folder may become a store
+    assert len(open_plate(tmp_path / "here").wells) == 2
     for attempt in (open_plate, open_writer):
         with pytest.raises(InputError, match="no plate store"):
             attempt(tmp_path / "file")
+
+
+def test_a_full_disk_while_a_plate_is_made_is_a_storage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(StorageError, match=r"No space left on device; \d+ bytes and \d+ inodes free"):
+        make_writer(tmp_path / "p")
+    monkeypatch.undo()
+    make_writer(tmp_path / "p")
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
 def test_a_plate_grows_without_touching_a_shard(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -115,12 +116,15 @@ def replace_file(path: Path, pieces: Iterable[bytes | NDArray[np.uint8]]) -> Non
             raise
         sync_folder(path.parent)
     except OSError as error:
-        free = _free_bytes(path)
-        raise StorageError(
-            error.errno,
-            f"{path}: cannot be written ({error.strerror}; {free} bytes free); make room or fix access, "
-            "then run the same command again",
-        ) from error
+        raise _write_failure(path, error) from error
+
+
+def _write_failure(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        error.errno,
+        f"{path}: cannot be written ({error.strerror}; {_free(path)}); make room or fix access, "
+        "then run the same command again",
+    )
 
 
 def make_folder(folder: Path) -> None:
@@ -173,8 +177,12 @@ def install_folder(target: Path, files: dict[str, bytes]) -> None:
     """Make `target` appear at once with `files` (relative path -> content).
 
     Built in a hidden folder beside it and renamed; what a killed attempt left there is removed.
-    Raises OutputError when `target` exists with content or cannot be made, LockedError when another is making it.
+    Raises OutputError when `target` exists with content or cannot be made, LockedError when another is making it,
+    StorageError when the disk is full or fails.
     """
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow links
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise OutputError(f"{target}: exists and is not empty; append to it, or choose another path")
     staging = target.with_name(f".{target.name}{PARTIAL}")
     try:
         make_folder(target.parent)
@@ -182,15 +190,12 @@ def install_folder(target: Path, files: dict[str, bytes]) -> None:
         with locked_folder(staging):
             for leftover in staging.iterdir():
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-            if target.exists() and any(target.iterdir()):
-                staging.rmdir()
-                raise OutputError(f"{target}: exists and is not empty; append to it, or choose another path")
             _write_tree(staging, files)
             staging.rename(target)
         sync_folder(target.parent)
-    except (OutputError, LockedError):
-        raise
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise _write_failure(target, error) from error
         raise OutputError(
             error.errno, f"{target}: cannot be made ({error.strerror}); choose a folder that can be written"
         ) from error
@@ -210,8 +215,9 @@ def _write_tree(folder: Path, files: dict[str, bytes]) -> None:
         sync_folder(name)
 
 
-def _free_bytes(path: Path) -> int | str:
+def _free(path: Path) -> str:
     for folder in path.parents:
         with contextlib.suppress(OSError):
-            return shutil.disk_usage(folder).free
-    return "unknown"
+            status = os.statvfs(folder)
+            return f"{status.f_bavail * status.f_frsize} bytes and {status.f_favail} inodes free"
+    return "free space unknown"

@@ -27,7 +27,7 @@ _MOST_LINES = 10  # of one kind, in the text
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """What `validate_plate` found. `is_valid` is False when anything is damaged or no OME-Zarr; missing frames are no fault.
+    """What `validate_plate` found. `is_valid` is False when anything is damaged or is no OME-Zarr; a hole is no fault.
 
     `damaged` lists frames whose stored pixels fail; `problems` everything else that is wrong, in plain words;
     `uncommitted` units whose shard has no records, and `partial_files` what a killed writer left: both harmless.
