@@ -10,14 +10,29 @@ _PUBLIC = {
     "InterruptedRunError": "phasewell.runs.interruption",
     "Plan": "phasewell.runs.planning",
     "RunResult": "phasewell.runs.driver",
+    "fit_models": "phasewell.runs.fitting",
+    "measure_agreement": "phasewell.runs.agreement",
     "plan": "phasewell.runs.planning",
+    "predict_wells": "phasewell.runs.fitting",
     "profile": "phasewell.runs.run_profile",
     "run": "phasewell.runs.driver",
     "simulate": "phasewell.runs.simulate",
     "status": "phasewell.runs.monitor",
 }
 
-__all__ = ["InterruptedRunError", "Plan", "RunResult", "plan", "profile", "run", "simulate", "status"]
+__all__ = [
+    "InterruptedRunError",
+    "Plan",
+    "RunResult",
+    "fit_models",
+    "measure_agreement",
+    "plan",
+    "predict_wells",
+    "profile",
+    "run",
+    "simulate",
+    "status",
+]
 
 if TYPE_CHECKING:
     from phasewell.runs.driver import RunResult, run

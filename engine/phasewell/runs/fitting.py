@@ -1,0 +1,110 @@
+"""Potency models on a finished run: its profile joined with the plate map, fitted, validated and kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasewell.errors import UsageError
+from phasewell.potency import fit, load_model, permute_targets
+from phasewell.runs.commit import read_manifest
+from phasewell.runs.run_profile import profile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from phasewell.plate import Plate
+    from phasewell.profiles import Profile
+
+KINDS = ("lasso", "forest", "xgboost")
+
+
+def fit_models(
+    run: Path | str,
+    kinds: Sequence[str] = KINDS,
+    target: str = "potency",
+    group: str = "clone",
+    *,
+    window_h: tuple[float, float] | None = None,
+    fields: int | None = None,
+    shuffles: int = 0,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Fit and validate models on a run's profile and write each to RUN/models/<kind>.
+
+    `target` and `group` name columns of the plate map; `window_h` and `fields` choose the profile as in `profile`.
+    With `shuffles` the whole validation is repeated on that many shuffled targets (shuffle.json). On a simulated
+    plate the same model is also validated on the true descriptors (evaluation_truth.json).
+    Returns one JSON-able account per kind: kind, folder, rmse, baseline_rmse, q2, verdict, sentence.
+    Raises UsageError when the plate map lacks the columns.
+    """
+    run = Path(run)
+    measured = profile(run, window_h=window_h, fields=fields, seed=seed)
+    plate = _plate_of(run)
+    targets, groups = _column(plate, target), _column(plate, group)
+    truth = _true_profile(plate, measured)
+    accounts = []
+    for kind in kinds:
+        model = fit(measured, targets, groups, kind, seed=seed)  # type: ignore[arg-type]
+        folder = model.save(run / "models" / kind)
+        account = {"kind": kind, "folder": str(folder), "sentence": str(model.evaluation).partition(": ")[2]}
+        account |= {key: getattr(model.evaluation, key) for key in ("rmse", "baseline_rmse", "q2", "verdict")}
+        account |= {"window_h": [measured.times_h[0], measured.times_h[-1]], "fields": measured.n_fields_expected}
+        if truth is not None:
+            on_truth = fit(truth, targets, groups, kind, seed=seed).evaluation  # type: ignore[arg-type]
+            _write_json(folder / "evaluation_truth.json", on_truth.to_dict())
+            account |= {f"truth_{key}": getattr(on_truth, key) for key in ("rmse", "baseline_rmse", "q2")}
+            account["sentence"] += f"; on the true descriptors RMSE {on_truth.rmse:.3f}, Q2 {on_truth.q2:.3f}"
+        if shuffles:
+            shuffled = permute_targets(measured, targets, groups, kind, n=shuffles, seed=seed)
+            _write_json(folder / "shuffle.json", shuffled.to_dict())
+            account |= {"shuffle_median_ratio": shuffled.median, "shuffle_p": shuffled.p_value}
+            account["sentence"] += f"; {shuffles} shuffles: median {shuffled.median:.2f} x the baseline"
+        accounts.append(account)
+    return accounts
+
+
+def predict_wells(run: Path | str, model: Path | str) -> list[dict[str, Any]]:
+    """Predict the target of every well of a run with a saved model; None where the profile lacks a used value.
+
+    The profile is made over the model's own hours. Raises UsageError when definitions, pixel size or hours differ.
+    """
+    loaded = load_model(model)
+    hours = [column.time_h for column in loaded.profile_columns]
+    measured = profile(Path(run), window_h=(min(hours), max(hours)))
+    predicted = loaded.predict(measured)
+    return [
+        {"well": well, "predicted": None if value != value else float(value)}  # noqa: PLR0124 - NaN is not itself
+        for well, value in zip(measured.wells, predicted, strict=True)
+    ]
+
+
+def _plate_of(run: Path) -> Plate:
+    from phasewell.images import open_plate
+
+    return open_plate(read_manifest(run).config["plate"]["store"])
+
+
+def _column(plate: Plate, name: str) -> Mapping[str, Any]:
+    found = {well: row[name] for well, row in plate.platemap.items() if row.get(name) is not None}
+    if not found:
+        columns = sorted({key for row in plate.platemap.values() for key in row})
+        raise UsageError(
+            f"plate {plate.name}: its plate map has no column {name!r}; it has {', '.join(columns) or 'no columns'}. "
+            "Give a plate map at ingest, or name another column"
+        )
+    return found
+
+
+def _true_profile(plate: Plate, measured: Profile) -> Profile | None:
+    """Return the profile of a simulated plate's true label images, over the same hours and fields."""
+    if "simulated" not in plate.provenance:
+        return None
+    from phasewell.runs.simulate import true_profile
+
+    return true_profile(plate, measured)
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
