@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -199,7 +200,8 @@ def run(config: Path, *, set_: Set = (), quiet: Quiet = False, json: Json = Fals
     from phasewell.runs import run as run_plate
 
     with _progress("run", quiet) as progress:
-        result = run_plate(load_config(config, set_), progress=progress)
+        resume = shlex.join(["phasewell", "run", str(config), *(f"--set={item}" for item in set_)])
+        result = run_plate(load_config(config, set_), progress=progress, resume=resume)
     _show(result.to_dict(), result.last_line, json)
     return int(result.exit_code)
 
@@ -356,7 +358,7 @@ def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
     try:
         result = call()
     except PhasewellError as error:
-        code, message = error.exit_code, str(error)
+        code, message = error.exit_code, "\n".join([str(error), *getattr(error, "__notes__", ())])
     except cyclopts.CycloptsError as error:
         code, message = UsageError.exit_code, str(error)
     except KeyboardInterrupt:

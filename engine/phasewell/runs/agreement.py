@@ -12,7 +12,7 @@ import numpy as np
 
 from phasewell.config import Config
 from phasewell.errors import InputError, UsageError
-from phasewell.runs.commit import read_manifest
+from phasewell.runs.commit import read_manifest, read_run_document
 from phasewell.segmentation import measure_agreement as compare_labels
 from phasewell.segmentation import segment
 
@@ -37,7 +37,7 @@ def measure_agreement(run: Path | str, masks: Path | str) -> dict[str, Any]:
 
     run, masks = Path(run), Path(masks)
     manifest = read_manifest(run)
-    config = Config.model_validate(manifest.config | {"compute": {}})
+    config = Config.model_validate(read_run_document(run)["config"])
     plate = open_plate(config.plate.store)
     fields = [_measure_field(plate, config, row, masks) for row in _read_rows(masks)]
     chambers = {name: _mean([f for f in fields if f["chamber"] == name]) for name in _names(fields)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasewell.errors import UsageError
 from phasewell.potency import fit, load_model, permute_targets
-from phasewell.runs.commit import read_manifest
+from phasewell.runs.commit import read_run_document
 from phasewell.runs.run_profile import profile
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def predict_wells(run: Path | str, model: Path | str) -> list[dict[str, Any]]:
 def _plate_of(run: Path) -> Plate:
     from phasewell.images import open_plate
 
-    return open_plate(read_manifest(run).config["plate"]["store"])
+    return open_plate(read_run_document(run)["config"]["plate"]["store"])
 
 
 def _column(plate: Plate, name: str) -> Mapping[str, Any]:
