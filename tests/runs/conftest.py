@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.images import create_plate
 from phasewell.plate import Field, FrameKey, FrameRecord
@@ -23,10 +22,10 @@ SHAPE = (128, 144)
 
 def draw_frame(rng: np.random.Generator) -> np.ndarray[Any, Any]:
     """Textured discs on a grey, noisy ground: enough for a dozen cells."""
-    frame = rng.integers(118, 138, SHAPE, dtype=np.int64)
+    frame = rng.integers(124, 132, SHAPE, dtype=np.int64)
     rows, columns = np.indices(SHAPE)
-    for _ in range(14):
-        y, x, radius = rng.integers(8, SHAPE[0] - 8), rng.integers(8, SHAPE[1] - 8), rng.integers(6, 11)
+    for _ in range(9):
+        y, x, radius = rng.integers(18, SHAPE[0] - 18), rng.integers(18, SHAPE[1] - 18), rng.integers(7, 13)
         disc = (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
         frame[disc] = rng.integers(20, 236, int(disc.sum()))
     return frame.astype(np.uint8)
@@ -42,7 +41,7 @@ def write_plate(path: Path) -> Path:
         times_h=TIMES_H,
         frame_shape=SHAPE,
         dtype="uint8",
-        pixel_size_um=0.87,
+        pixel_size_um=2.0,
     )
     rng = np.random.default_rng(7)
     for unit in writer.plate.units():

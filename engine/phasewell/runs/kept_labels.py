@@ -26,6 +26,8 @@ def prepare_labels(folder: Path, plate: Plate) -> None:
     from phasewell.images import create_plate, open_writer
 
     path = folder / LABELS_NAME
+    for partial in path.rglob("*.partial"):  # of writers that were killed
+        partial.unlink(missing_ok=True)
     if path.exists():
         try:
             writer = open_writer(path)

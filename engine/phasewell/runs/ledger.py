@@ -59,9 +59,11 @@ def scan_ledger(folder: Path, wanted: Mapping[UnitAddress, str]) -> Ledger:
             key = wanted.get((part.well, part.time))
             if key is not None and part.key32 == key[:32]:
                 try:
-                    found.setdefault((part.well, part.time), []).append(_verify(part, key))
+                    verified = _verify(part, key)
                 except InputError:
                     damaged.append(part.path)
+                else:
+                    found.setdefault((part.well, part.time), []).append(verified)
             elif key is not None and place == CELLS_FOLDER:
                 superseded.append(part.path)
     done = {}
