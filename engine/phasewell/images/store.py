@@ -63,7 +63,7 @@ def create_plate(
             "fields": [vars(field) for field in fields],
             "times_h": times_h,
             "frame_shape": frame_shape,
-            "dtype": dtype,
+            "dtype": str(dtype),
             "pixel_size_um": pixel_size_um,
             "window": window,
             "codec": codec,
