@@ -198,6 +198,8 @@ def test_fields_taken_out_leave_the_sampling_frame() -> None:
         ({"fields": 8}, "the plate has 7 fields"),
         ({"fields": 0}, "expected 1..7"),
         ({"fields": True}, "expected 1..7"),
+        ({"fields": "f1"}, "names or None"),
+        ({"fields": 2.5}, "names or None"),
         ({"fields": ()}, "expected different names"),
         ({"fields": ("f1", "f9")}, "'f9'"),
         ({"fields": ("f1", "f1")}, "expected different names"),

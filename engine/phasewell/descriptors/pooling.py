@@ -79,8 +79,10 @@ def choose_fields(
         return np.tile(np.arange(len(names)), (wells, 1))
     if isinstance(fields, tuple):
         return np.tile(_find_fields(names, fields), (wells, 1))
-    if isinstance(fields, bool) or not 1 <= fields <= len(names):
-        raise UsageError(f"fields {fields}: the plate has {len(names)} fields; expected 1..{len(names)}, names or None")
+    if isinstance(fields, bool) or not isinstance(fields, int) or not 1 <= fields <= len(names):
+        raise UsageError(
+            f"fields {fields!r}: the plate has {len(names)} fields; expected 1..{len(names)}, names or None"
+        )
     missing = (~field_moments.measured[:, hours]).sum(axis=1)  # (wells, fields)
     chosen = np.empty((wells, fields), np.int64)
     for i, well in enumerate(field_moments.wells):
