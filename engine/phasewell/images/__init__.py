@@ -10,12 +10,12 @@ _PUBLIC = {
     "arrange_fields": "phasewell.images.metadata",
     "create_plate": "phasewell.images.store",
     "describe_intake": "phasewell.images.wording",
-    "ingest": "phasewell.images.ingest",
+    "ingest": "phasewell.images.ingestion",
     "open_plate": "phasewell.images.store",
     "open_writer": "phasewell.images.store",
     "pixel_window_to_uint8": "phasewell.images.pixels",
     "plate_digest": "phasewell.images.validation",
-    "scan": "phasewell.images.scan",
+    "scan": "phasewell.images.scans",
     "validate_plate": "phasewell.images.validation",
 }
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MEMORY_FLOOR_BYTES = 256 << 20  # beside six times the frame: file, strips, pixels, and what the allocator keeps
 MAX_FILE_BYTES = 1 << 30
 DEFAULT_TIMEOUT_S = 30.0
+_CHILD_MAIN = "from phasewell.images.decode import serve; serve()"
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class _Child:
     """One decoding process and the two pipes to it."""
 
     def __init__(self) -> None:
-        code = f"import sys; sys.path[:] = {sys.path!r}; from phasewell.images.decode import serve; serve()"
+        code = f"import sys; sys.path[:] = {sys.path!r}; {_CHILD_MAIN}"
         environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # threads reserve memory
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -15,7 +15,7 @@ from phasewell.images.metadata import well_path
 from phasewell.images.pixels import frame_sha256
 from phasewell.images.reader import CHUNK_DAMAGED, StoreReader
 from phasewell.images.records import shard_path
-from phasewell.images.scan import PlannedFrame
+from phasewell.images.scans import PlannedFrame
 from phasewell.images.store import PlateWriter
 from phasewell.manifest import digest_json
 from phasewell.plate import FrameRecord, Unit
@@ -132,8 +132,7 @@ class Intake:
             records = self.reader.read_unit(unit)[1]
         except InputError:  # the record file is damaged: the unit is written anew from the source
             return {}
-        found = {record.key.field: record for record in records if record.status != "missing"}
-        return found
+        return {record.key.field: record for record in records if record.status != "missing"}
 
     def _write(self, unit: Unit, taken: Sequence[_Taken], records: dict[str, FrameRecord]) -> None:
         pixels = {item.record.key.field: item.pixels for item in taken if item.pixels is not None}

@@ -83,9 +83,7 @@ def make_grid(
     if "interval_h" in known:
         stored = float(known["interval_h"])
         if interval_h is not None and abs(interval_h - stored) > _SAME_H:
-            raise UsageError(
-                f"interval_h {interval_h}: the store was made with {stored}; leave it out, or use a new store"
-            )
+            raise UsageError(f"interval_h {interval_h}: the store has {stored}; leave it out, or use a new store")
         interval_h = stored
     numbers = {moment.number or 0 for moment in moments}
     named = {round(moment.hour, 9) for moment in moments if moment.hour is not None}

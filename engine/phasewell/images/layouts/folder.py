@@ -100,7 +100,7 @@ def _look(entry: os.DirEntry[str], name: str, real_root: str) -> SourceFile | Ig
     path = entry.path
     if entry.is_symlink():
         path = os.path.realpath(entry.path)
-        if not path.startswith(real_root.rstrip("/") + "/"):
+        if path != real_root and not path.startswith(real_root.rstrip("/") + "/"):
             return Ignored(name, "link out of the source folder")
         if os.path.isdir(path):  # noqa: PTH112
             return Ignored(name, "link to a folder")

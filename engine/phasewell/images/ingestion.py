@@ -21,7 +21,7 @@ from phasewell.images.intake import Intake, UnitOutcome, UnitPlan
 from phasewell.images.layouts import LayoutOptions
 from phasewell.images.layouts.folder import printable
 from phasewell.images.platemap import PlateMap
-from phasewell.images.scan import PlannedFrame, Scan, plan_frames
+from phasewell.images.scans import PlannedFrame, Scan, plan_frames
 from phasewell.images.store import PlateWriter, create_plate, open_writer
 from phasewell.images.survey import SAME_PIXEL_SIZE, SourceOptions, nothing_usable, survey_source
 from phasewell.plate import FrameKey, Plate, Unit, parse_well
