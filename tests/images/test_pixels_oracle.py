@@ -22,6 +22,14 @@ def test_window_maps_every_16_bit_value_by_the_formula(window: tuple[int, int]) 
     np.testing.assert_array_equal(mapped.ravel(), expected)
 
 
+def test_window_of_more_pixels_than_one_block_and_of_views() -> None:
+    values = np.random.default_rng(4).integers(0, 65536, (3, 301, 407)).astype(np.uint16)
+    expected = np.clip(values.astype(np.int64) - 77, 0, 5000 - 77) * 255 // (5000 - 77)
+    np.testing.assert_array_equal(pixel_window_to_uint8(values, (77, 5000)), expected)
+    np.testing.assert_array_equal(pixel_window_to_uint8(values[:, ::-2, 5:], (77, 5000)), expected[:, ::-2, 5:])
+    assert pixel_window_to_uint8(values[:0], (0, 9)).shape == (0, 301, 407)
+
+
 def test_window_of_8_bit_pixels_and_the_identity() -> None:
     values = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(pixel_window_to_uint8(values, (0, 255)), values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasewell.errors import UsageError
+
+_BLOCK = 1 << 17
 
 
 def pixel_window_to_uint8(pixels: NDArray[Any], window: tuple[int, int]) -> NDArray[np.uint8]:
@@ -23,16 +24,17 @@ def pixel_window_to_uint8(pixels: NDArray[Any], window: tuple[int, int]) -> NDAr
         raise UsageError(
             f"{pixels.dtype} pixels, window {window}: expected uint8 or uint16 and 0 <= low < high <= 65535"
         )
-    mapped: NDArray[np.uint8] = np.take(_window_table(low, high), pixels)
-    return mapped
-
-
-@functools.lru_cache(maxsize=16)
-def _window_table(low: int, high: int) -> NDArray[np.uint8]:
-    values = np.clip(np.arange(65536, dtype=np.int64) - low, 0, high - low) * 255 // (high - low)
-    table = values.astype(np.uint8)
-    table.setflags(write=False)
-    return table
+    flat, mapped = np.ascontiguousarray(pixels).reshape(-1), np.empty(pixels.size, np.uint8)
+    block = np.empty(_BLOCK, np.uint32)  # stays in cache; 65535 x 255 fits
+    for start in range(0, pixels.size, _BLOCK):
+        part = block[: min(_BLOCK, pixels.size - start)]
+        np.copyto(part, flat[start : start + _BLOCK])
+        np.clip(part, low, high, out=part)
+        part -= np.uint32(low)
+        part *= np.uint32(255)
+        part //= np.uint32(high - low)
+        np.copyto(mapped[start : start + _BLOCK], part, casting="unsafe")  # 0..255 by construction
+    return mapped.reshape(pixels.shape)
 
 
 def frame_sha256(pixels: NDArray[Any]) -> str:
