@@ -142,11 +142,11 @@ AGREEMENT_LIMITS = (
     "pixels, and two good masks of one frame agree to about 0.8; and the preset was tuned on the same fields, so this "
     "is a fit and no forecast for other cells."
 )
-_MEASURES = {
-    "K": "K: foreground IoU, everything kept",
-    "R": "R: foreground IoU after objects at the frame are removed",
-    "F1": "F1: instances at IoU > 0.5",
-}
+AGREEMENT_MEASURES = (
+    "K: foreground IoU with everything kept. R: foreground IoU after objects that touch the frame are removed from both. "
+    "F1: instances matched at IoU > 0.5. Each is 1 for equal masks and 0 for none in common."
+)
+_MEASURES = ("K", "R", "F1")
 
 
 def agreement(content: Content) -> Section:
@@ -158,7 +158,9 @@ def agreement(content: Content) -> Section:
     chambers, fields = document.get("chambers") or {}, document.get("fields") or []
     if chambers:
         rows = [[("All fields" if name == "all" else str(name)), *_numbers(entry)] for name, entry in chambers.items()]
-        blocks.append(Table("Per chamber, mean over its fields", _agreement_columns(["Chamber"]), rows))
+        blocks.append(
+            Table("Per chamber, mean over its fields", _agreement_columns(["Chamber"]), rows, AGREEMENT_MEASURES)
+        )
     if fields:
         rows = [[str(f.get("field")), str(f.get("chamber", "")), *_numbers(f)] for f in fields]
         table = Table("Per field", _agreement_columns(["Field", "Chamber"]), rows)
@@ -170,7 +172,7 @@ def agreement(content: Content) -> Section:
 
 
 def _agreement_columns(names: list[str]) -> list[Column]:
-    return [*(Column(name) for name in names), *(Column(words, ".3f") for words in _MEASURES.values())]
+    return [*(Column(name) for name in names), *(Column(name, ".3f") for name in _MEASURES)]
 
 
 def _numbers(entry: Mapping[str, Any]) -> list[Cell]:

@@ -45,7 +45,7 @@ def colour_channel(colouring: Colouring) -> Any:
     if len(names) > _MAX_LEGEND:
         return alt.value(ACCENT)
     scale = alt.Scale(domain=names, range=[CATEGORIES[i % len(CATEGORIES)] for i in range(len(names))])
-    legend = alt.Legend(title=colouring.title, symbolType="stroke", symbolStrokeWidth=3, columns=1 + len(names) // 16)
+    legend = alt.Legend(title=colouring.title, columns=1 + len(names) // 16)
     return alt.Color("group:N", scale=scale, legend=legend, sort=names)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasewell.errors import InputError, PhasewellError
+from phasewell.errors import PhasewellError
 from phasewell.images import open_plate
 from phasewell.manifest import RunManifest
 from phasewell.plate import Plate, Unit
@@ -25,11 +25,12 @@ MOST_WELLS = 96
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame to show: its well, its time as index in the plate and its field."""
+    """One frame to show: its well, its time as index in the plate, its field and the digest of its pixels."""
 
     well: str
     time: int
     field: str
+    sha256: str = ""
 
 
 class LabelStore:
@@ -61,21 +62,26 @@ class LabelStore:
 def choose_shots(frames: Mapping[str, NDArray[Any]], labels: LabelStore) -> tuple[list[Shot], str]:
     """Return which frames to show, and a sentence on what is left out ("" when every well is shown).
 
-    `frames` has well, field, plate_time (index in the plate) and status. Per well one to three hours, evenly over those
+    `frames` has well, field, plate_time (index in the plate), status and frame_sha256. Per well one to three hours, evenly over those
     with a measured frame, labelled ones first; at each the first labelled field, else the first measured one.
     """
     measured = frames["status"] == "processed"
     by_unit: dict[str, dict[int, list[str]]] = {}
+    digests = {}
     for i in np.flatnonzero(measured):
         unit = by_unit.setdefault(str(frames["well"][i]), {})
-        unit.setdefault(int(frames["plate_time"][i]), []).append(str(frames["field"][i]))
+        time, field = int(frames["plate_time"][i]), str(frames["field"][i])
+        unit.setdefault(time, []).append(field)
+        digests[str(frames["well"][i]), time, field] = str(frames["frame_sha256"][i])
     wells = _spread(list(by_unit), MOST_WELLS)
     each = 3 if len(wells) <= 12 else 2 if len(wells) <= 24 else 1
     shots = []
     for well in wells:
         labelled = {t: [f for f in by_unit[well][t] if f in labels.fields(well, t)] for t in sorted(by_unit[well])}
         times = [t for t in labelled if labelled[t]] or list(labelled)
-        shots += [Shot(well, t, (labelled[t] or by_unit[well][t])[0]) for t in _spread(times, each)]
+        for time in _spread(times, each):
+            field = (labelled[time] or by_unit[well][time])[0]
+            shots.append(Shot(well, time, field, digests[well, time, field]))
     note = f"{len(wells)} of {len(by_unit)} wells are shown." if len(wells) < len(by_unit) else ""
     return shots, note
 
@@ -93,17 +99,16 @@ def draw(plate: Plate, labels: LabelStore, shots: Sequence[Shot]) -> tuple[tuple
     pictures, failed = [], 0
     for shot in shots:
         try:
-            batch = plate.reader.read_frames(Unit(plate.name, shot.well, shot.time), (shot.field,))
+            pixels = _read_pixels(plate, shot)
             found = labels.read(shot)
-        except InputError:
-            failed += 1
-            continue
-        if not len(batch):
+        except PhasewellError:
+            pixels = None
+        if pixels is None:
             failed += 1
             continue
         pictures.append(
             make_picture(
-                np.asarray(batch.pixels[0]),
+                pixels,
                 found,
                 well=shot.well,
                 field=shot.field,
@@ -113,12 +118,23 @@ def draw(plate: Plate, labels: LabelStore, shots: Sequence[Shot]) -> tuple[tuple
                 crop_px=side,
             )
         )
-    note = (
-        f"{failed} chosen frames could not be read from the plate store; `phasewell validate` says why."
-        if failed
-        else ""
-    )
+    note = ""
+    if failed:
+        note = (
+            f"{failed} of {len(shots)} chosen frames are damaged, or no longer the ones this run measured; "
+            "`phasewell validate` looks at the store."
+        )
     return tuple(pictures), note
+
+
+def _read_pixels(plate: Plate, shot: Shot) -> NDArray[np.uint8] | None:
+    """Return a frame, (height, width) uint8; None when the store no longer has the pixels that the run measured."""
+    unit = Unit(plate.name, shot.well, shot.time)
+    digests = {record.key.field: record.sha256 for record in plate.reader.read_records(unit)}
+    if digests.get(shot.field) != shot.sha256:
+        return None
+    pixels: NDArray[np.uint8] = np.asarray(plate.reader.read_frames(unit, (shot.field,)).pixels[0])
+    return pixels
 
 
 def make_gallery(

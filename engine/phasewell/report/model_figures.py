@@ -168,11 +168,17 @@ def pca(
     for well, (a, b), value in zip(wells, scores, colouring.values, strict=True):
         group = plain(value) if colouring.numeric else str(value)
         rows.append({"well": well, "group": group, "first": plain(a), "second": plain(b)})
+    axis = alt.Axis(tickCount=6)
     base = alt.Chart(inline(rows)).encode(
         x=alt.X(
-            "first:Q", title=f"PC 1 ({100 * shares[0]:.0f} % of variance)", scale=alt.Scale(zero=False, padding=16)
+            "first:Q",
+            title=f"PC 1 ({100 * shares[0]:.0f} % of variance)",
+            axis=axis,
+            scale=alt.Scale(zero=False, padding=16),
         ),
-        y=alt.Y("second:Q", title=f"PC 2 ({100 * shares[1]:.0f} %)", scale=alt.Scale(zero=False, padding=16)),
+        y=alt.Y(
+            "second:Q", title=f"PC 2 ({100 * shares[1]:.0f} %)", axis=axis, scale=alt.Scale(zero=False, padding=16)
+        ),
     )
     tooltip = [alt.Tooltip("well:N", title="Well"), alt.Tooltip("group:N", title=colouring.title)]
     layers = [

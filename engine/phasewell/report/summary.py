@@ -16,6 +16,7 @@ EXPLORER_VALUES = 40_000
 """The selectable heat map holds at most about this many values; beyond, hours are left out evenly."""
 _ANNOTATIONS_SHOWN = 4
 _OPEN_TABLE_ROWS = 24
+_COMPONENTS_FROM_WELLS = 5  # fewer points lie in a plane whatever they are
 _LARGE_WELLS = 4  # galleries of more wells are set smaller
 
 
@@ -261,7 +262,7 @@ def _profile_blocks(content: Content) -> list[Block]:
     words = f"Heat map of the profile, {len(profile.wells)} wells by {len(profile.columns)} columns"
     blocks: list[Block] = [Figure("profile", to_spec(chart, words, profile.values.size), caption)]
     components = model_figures.principal_components(profile.values)
-    if components is not None:
+    if components is not None and len(profile.wells) >= _COMPONENTS_FROM_WELLS:
         scores, shares = components
         plate = content.plate
         colouring = content.colouring()
