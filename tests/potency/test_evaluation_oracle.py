@@ -12,8 +12,8 @@ from phasewell.potency.training import training_table
 from potency_samples import POTENCY, clones, make_profile
 
 
-def test_leave_one_out_mean_of_the_reference_potencies(data: Path) -> None:
-    case = json.loads((data.parent / "reference" / "statistics.json").read_text())["mean_baseline"]
+def test_leave_one_out_mean_of_the_reference_potencies() -> None:
+    case = json.loads((Path(__file__).parent.parent / "reference" / "statistics.json").read_text())["mean_baseline"]
     table = training_table(make_profile(np.random.default_rng(0).normal(size=(15, 24))), case["potency"], clones(15))
     predicted = baseline_predictions(table)
     np.testing.assert_allclose(predicted, case["loo_predictions"], rtol=1e-14)

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-def test_closed_form_of_orthogonal_columns(data: Path) -> None:
-    case = json.loads((data.parent / "reference" / "statistics.json").read_text())["lasso_orthogonal"]
+def test_closed_form_of_orthogonal_columns() -> None:
+    case = json.loads((Path(__file__).parent.parent / "reference" / "statistics.json").read_text())["lasso_orthogonal"]
     rows, target = np.array(case["X"]), np.array(case["y"])
     path = solve_path(rows, target, np.array([case["alpha"]]))
     np.testing.assert_allclose(path.coefficients[:, 0], case["lasso"], atol=1e-12)

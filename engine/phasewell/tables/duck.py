@@ -1,0 +1,95 @@
+"""The embedded database: one DuckDB file rebuilt from a run's parts at will."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from phasewell.errors import OutputError, PhasewellError
+from phasewell.plate import Plate
+from phasewell.tables.durable import TEMPORARY_PREFIX, sync_folder
+from phasewell.tables.relations import table_batches
+from phasewell.tables.results import open_results
+from phasewell.tables.schema import TABLES, arrow_schema
+
+DATABASE_NAME = "results.duckdb"
+ROWS_PER_INSERT = 200_000
+
+
+def build_database(run_dir: Path | str, output: Path | str | None = None, plate: Plate | None = None) -> Path:
+    """Build the database of a finished run from its parts and return its path, RUN/results.duckdb by default.
+
+    It holds every table of `phasewell.tables.schema`, units in the table `columns` and in column comments. It is made
+    under a temporary name and renamed, so readers see the old database or the new one. `plate` adds what only the
+    plate store knows. Raises InputError for an unfinished run or damaged parts, OutputError when it cannot be made.
+    """
+    import duckdb
+
+    results = open_results(run_dir)
+    path = Path(output) if output is not None else results.folder / DATABASE_NAME
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: its folder cannot be made ({error.strerror}); give another output") from error
+    try:
+        _unlink_database(temporary)
+        # nothing in the database can reach files or the network while it is filled
+        with duckdb.connect(str(temporary), config={"enable_external_access": "false"}) as connection:
+            for name, batches in table_batches(results, plate):
+                _fill(connection, name, batches)
+        _synchronise(temporary)
+        _log_of(path).unlink(missing_ok=True)  # an old log would be replayed into the new database
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except PhasewellError:
+        raise
+    except (OSError, duckdb.IOException) as error:
+        raise OutputError(f"{path}: the database cannot be written ({error}); give another output") from error
+    finally:
+        _unlink_database(temporary)
+    return path
+
+
+def _fill(connection: Any, name: str, batches: Iterator[pa.Table]) -> None:
+    """Create one table and insert its batches; names are those of the schema, never of the data."""
+    _insert(connection, f"CREATE TABLE {name} AS SELECT * FROM incoming", arrow_schema(name).empty_table())
+    for column in TABLES[name]:
+        comment = f"{column.description} [{column.unit}]" if column.unit else column.description
+        quoted = comment.replace("'", "''")
+        connection.execute(f"COMMENT ON COLUMN {name}.{column.name} IS '{quoted}'")
+    waiting: list[pa.Table] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(len(table) for table in waiting) >= ROWS_PER_INSERT:
+            _insert(connection, f"INSERT INTO {name} SELECT * FROM incoming", pa.concat_tables(waiting))
+            waiting = []
+    if waiting:
+        _insert(connection, f"INSERT INTO {name} SELECT * FROM incoming", pa.concat_tables(waiting))
+
+
+def _insert(connection: Any, statement: str, table: pa.Table) -> None:
+    connection.register("incoming", table)
+    connection.execute(statement)
+    connection.unregister("incoming")
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
+
+
+def _unlink_database(path: Path) -> None:
+    for each in (path, _log_of(path)):
+        each.unlink(missing_ok=True)
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
