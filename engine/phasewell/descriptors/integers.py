@@ -71,8 +71,10 @@ def count_cells(levels: Array, labels: Array, xp: ModuleType, first_frame: int =
         levels, labels = xp.pad(levels, around), xp.pad(labels, around)
     flat = labels.reshape(-1)
     position = xp.flatnonzero(flat != 0)  # (p,) raster order through the whole stack
+    if not len(position):
+        return _no_cells(xp)
     label = flat[position]
-    if len(label) and int(label.min()) < 0:
+    if int(label.min()) < 0:
         frame = first_frame + int(position[xp.flatnonzero(label < 0)[0]]) // (labels.shape[1] * labels.shape[2])
         raise UsageError(f"labels: frame {frame} has negative values; expected 0 for background and 1.. for cells")
     starts_run = xp.ones(len(position), bool)
@@ -81,9 +83,9 @@ def count_cells(levels: Array, labels: Array, xp: ModuleType, first_frame: int =
     shape, cell_of_run = _count_runs(position, label, starts_run, labels.shape, margin, xp)
     shape["frame"] += first_frame
     n = len(shape["area"])
-    if n and int(shape["area"].max()) > MAX_CELL_PX:
+    if int(shape["area"].max()) > MAX_CELL_PX:
         raise UsageError(f"labels: a cell has {int(shape['area'].max())} px; expected up to {MAX_CELL_PX}")
-    cell = cell_of_run[xp.cumsum(starts_run) - 1]
+    cell = cell_of_run[xp.cumsum(starts_run, dtype=xp.int64) - 1]
     pairs = _find_pairs(_Pixels(position, label, cell, starts_run), levels, flat, n, xp)
     return CellIntegers(**shape, **pairs.pool(n, len(position), xp))
 
@@ -101,18 +103,23 @@ def _count_runs(
     n = len(key)
 
     def total(values: Array) -> Array:
-        return xp.bincount(cell, weights=values, minlength=n).astype(xp.int64)  # exact: sums stay below 2^53
+        return _sum_groups(cell, values, n, xp)
+
+    def extreme(pick: Any, start: int, values: Array) -> Array:
+        found = xp.full(n, start, xp.int32)
+        pick.at(found, cell, values.astype(xp.int32))
+        return found
 
     right = left + length - 1
     sum_col = (left + right) * length // 2
     # sum of c^2 for c = left..right
     sum_col_col = left * left * length + left * length * (length - 1) + (length - 1) * length * (2 * length - 1) // 6
-    bbox = xp.empty((n, 4), xp.int32)
-    bbox[:, 0], bbox[:, 1], bbox[:, 2], bbox[:, 3] = height, width, 0, 0
-    xp.minimum.at(bbox, (cell, 0), row.astype(xp.int32))
-    xp.minimum.at(bbox, (cell, 1), left.astype(xp.int32))
-    xp.maximum.at(bbox, (cell, 2), (row + 1).astype(xp.int32))
-    xp.maximum.at(bbox, (cell, 3), (right + 1).astype(xp.int32))
+    sides = (
+        extreme(xp.minimum, height, row),
+        extreme(xp.minimum, width, left),
+        extreme(xp.maximum, 0, row + 1),
+        extreme(xp.maximum, 0, right + 1),
+    )
     sums = {
         "area": total(length),
         "sum_row": total(row * length),
@@ -121,7 +128,20 @@ def _count_runs(
         "sum_col_col": total(sum_col_col),
         "sum_row_col": total(row * sum_col),
     }
-    return {"frame": key // 2**31, "label": key % 2**31, "bbox": bbox, **sums}, cell
+    return {"frame": key // 2**31, "label": key % 2**31, "bbox": xp.stack(sides, axis=1), **sums}, cell
+
+
+def _sum_groups(group: Array, values: Array, n: int, xp: ModuleType) -> Array:
+    """Return int64 sums of integers by group 0..n - 1; float64 is exact here, because every sum stays below 2^53."""
+    return xp.bincount(group, weights=values.astype(xp.float64), minlength=n).astype(xp.int64)
+
+
+def _no_cells(xp: ModuleType) -> CellIntegers:
+    widths = {"bbox": (0, 4), "differences": (0, LEVELS)}
+    dtypes = {"bbox": xp.int32}
+    return CellIntegers(
+        *(xp.zeros(widths.get(name, (0,)), dtypes.get(name, xp.int64)) for name in CellIntegers._fields)
+    )
 
 
 class _Pairs(NamedTuple):
@@ -146,7 +166,7 @@ def _find_pairs(pixels: _Pixels, levels: Array, flat_labels: Array, n: int, xp: 
     width, flat_levels = levels.shape[2], levels.reshape(-1)
     position, label = pixels.position, pixels.label
     level = flat_levels[position]
-    lowest, highest = (int(level.min()), int(level.max())) if len(level) else (0, 0)
+    lowest, highest = int(level.min()), int(level.max())
     span = highest - lowest + 1  # a narrow range of levels, as in most frames, keeps the tables small
     base = pixels.cell * span
     base += level
@@ -192,8 +212,7 @@ def _pool_dense(pairs: _Pairs, n: int, xp: ModuleType) -> dict[str, Array]:
 def _pool_sparse(pairs: _Pairs, n: int, xp: ModuleType) -> dict[str, Array]:
     """Return the same statistics from the level pairs that occur, for many small cells."""
     span = pairs.span
-    straight, diagonal = (code[code < n * span**2] for code in (pairs.straight, pairs.diagonal))
-    code = xp.concatenate([straight, diagonal])
+    code = xp.concatenate([pairs.straight, pairs.diagonal])  # what is no pair counts as one of cell n, left out below
     first, second = code // span % span, code % span
     low, high = xp.minimum(first, second), xp.maximum(first, second)
     key, count = xp.unique(code // span**2 * span**2 + low * span + high, return_counts=True)
@@ -203,15 +222,16 @@ def _pool_sparse(pairs: _Pairs, n: int, xp: ModuleType) -> dict[str, Array]:
     up_to = xp.concatenate([xp.zeros(1, xp.int64), xp.cumsum(squares)])  # int64 sums; their differences are exact
     bounds = xp.searchsorted(cell, xp.arange(n + 1))
 
-    def total(index: Array, values: Array, length: int) -> Array:
-        return xp.bincount(index, weights=values, minlength=length).astype(xp.int64)  # exact: sums stay below 2^53
+    def total(values: Array) -> Array:
+        return _sum_groups(cell, values, n + 1, xp)[:n]
 
+    differences = _sum_groups(cell * LEVELS + high - low, count, (n + 1) * LEVELS, xp)
     low, high = low + (pairs.lowest - LEVELS // 2), high + (pairs.lowest - LEVELS // 2)
     return {
-        "straight_pairs": xp.bincount(straight // span**2, minlength=n),
-        "diagonal_pairs": xp.bincount(diagonal // span**2, minlength=n),
-        "differences": total(cell * LEVELS + high - low, count, n * LEVELS).reshape(n, LEVELS),
-        "sum_level": total(cell, count * (low + high), n),
-        "sum_level_level": total(cell, count * (low * low + high * high), n),
+        "straight_pairs": xp.bincount(pairs.straight // span**2, minlength=n + 1)[:n],
+        "diagonal_pairs": xp.bincount(pairs.diagonal // span**2, minlength=n + 1)[:n],
+        "differences": differences.reshape(n + 1, LEVELS)[:n],
+        "sum_level": total(count * (low + high)),
+        "sum_level_level": total(count * (low * low + high * high)),
         "sum_count_count": up_to[bounds[1:]] - up_to[bounds[:-1]],
     }
