@@ -1,1 +1,40 @@
-"""Synthetic plates with known truth."""
+"""Synthetic plates with known truth: clones whose cells differ, and a noisy link to their potency."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# public name -> module that defines it; loaded on first use, so that importing this package stays cheap
+_PUBLIC = {
+    "Clone": "phasewell.simulation.clones",
+    "SimulationPlan": "phasewell.simulation.clones",
+    "drop_frame_touching": "phasewell.simulation.truth",
+    "plan_from_truth": "phasewell.simulation.truth",
+    "plan_plate": "phasewell.simulation.clones",
+    "render_unit": "phasewell.simulation.rendering",
+    "truth_document": "phasewell.simulation.truth",
+}
+
+__all__ = [
+    "Clone",
+    "SimulationPlan",
+    "drop_frame_touching",
+    "plan_from_truth",
+    "plan_plate",
+    "render_unit",
+    "truth_document",
+]
+
+if TYPE_CHECKING:
+    from phasewell.simulation.clones import Clone, SimulationPlan, plan_plate
+    from phasewell.simulation.rendering import render_unit
+    from phasewell.simulation.truth import drop_frame_touching, plan_from_truth, truth_document
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'phasewell.simulation' has no attribute {name!r}")

@@ -12,10 +12,10 @@ Where they come from
   correlation and of energy rises), the mean correlation falls, growth tells little (R2 = 0.09, so loading 0.3).
 - No trait is a clean readout: every trait has its own clone-to-clone deviation beside the factors.
 - Sizes: spread mesenchymal cells at about 0.87 um/px measure 900..4,000 px in hand-labelled frames; here the
-  clones' median is 1,250 um2 after spreading and less at 6 h, with an SD of ln area of 0.38 within a clone.
+  clones' median is 1,150 um2 after spreading and less at 6 h, with an SD of ln area of 0.38 within a clone.
 - Density: about 60 cells on a field of 0.76 mm2 at 6 h, growing fourfold to 90 h, as 12 of the 15 clones did.
 - Contrast: halo, rim, interior and background amplitudes as measured around hand outlines of 10x phase-contrast
-  frames in 8 bit (background 111, halo crest +20..+40, dark rim -10..-25, mottling SD 6, interior SD 30..50).
+  frames in 8 bit (background 111, halo crest +20..+40, dark rim -10..-25, fine mottling SD 3, interior SD 25..50).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ POTENCY_RANGE = (7, 13)
 POTENCY_WEIGHTS = (0.95, -0.31)  # of vigour and spreading; squares sum to 1
 LINK_NOISE_SD = 0.45  # passages, before rounding
 
-DENSITY_PER_MM2 = 79.0  # cells at the first hour: 60 on a field of 1000 x 1000 px of 0.87 um
+DENSITY_PER_MM2 = 76.0  # cells at the first hour: 58 on a field of 1000 x 1000 px of 0.87 um
 DENSITY_SD = 0.08  # of ln, between wells: seeding by hand
 FIELD_DENSITY_SD = 0.12  # of ln, between fields of a well: swirling
 FIRST_HOUR, LAST_HOUR = 6.0, 90.0
-MOTILITY_UM = 9.0  # SD of the displacement per axis in 6 h
+MOTILITY_UM = 24.0  # SD of the displacement per axis in 6 h: some 10 um/h along a winding path
 SPREADING_HOURS = 12.0  # time constant of spreading after seeding
 UNSPREAD_AREA = 0.72  # area just after seeding, as a share of the spread area
 
@@ -41,7 +41,7 @@ WELL_CONTRAST_SD = 0.03  # of ln
 BACKGROUND_GREY = 111.0
 BACKGROUND_SLOPE_GREY = 5.0  # SD of the tilt from centre to edge
 BACKGROUND_BEND_GREY = -7.0  # meniscus and vignetting: darker towards the edge
-MOTTLE_GREY = 17.0  # at full tile value: SD about 5
+MOTTLE_GREY = 9.0  # at full tile value: SD about 3
 CAMERA_NOISE_GREY = 1.6  # SD
 DEBRIS_PER_MM2 = 26.0
 
@@ -58,15 +58,15 @@ class Trait(NamedTuple):
 
 
 TRAITS: dict[str, Trait] = {
-    "ln_area_um2": Trait(7.13, 0.16, (-0.25, 0.85, 0.0)),  # 1,250 um2
+    "ln_area_um2": Trait(7.05, 0.16, (-0.25, 0.85, 0.0)),  # 1,150 um2
     "ln_area_sd": Trait(0.38, 0.065, (-0.80, 0.20, 0.0)),  # homogeneous clones have potency
     "ln_aspect": Trait(1.05, 0.12, (-0.15, 0.30, 0.45)),  # length / breadth 2.9
     "ln_aspect_sd": Trait(0.33, 0.06, (-0.85, 0.0, 0.0)),  # becomes the spread of length and compactness
     "ln_grain_um": Trait(1.10, 0.11, (-0.55, 0.45, 0.0)),  # size of texture grains, 3.0 um
     "ln_grain_sd": Trait(0.40, 0.09, (0.85, 0.0, 0.10)),  # becomes the spread of correlation
-    "ln_texture": Trait(3.35, 0.10, (0.0, 0.30, 0.45)),  # 28 grey levels at full tile value
+    "ln_texture": Trait(4.0, 0.10, (0.0, 0.30, 0.45)),  # 55 grey levels at full tile value
     "ln_texture_sd": Trait(0.36, 0.07, (0.75, -0.10, 0.0)),  # becomes the spread of energy
-    "ln_fold_growth": Trait(1.44, 0.22, (0.30, 0.0, 0.90)),  # 4.2-fold from 6 to 90 h
+    "ln_fold_growth": Trait(1.38, 0.20, (0.30, 0.0, 0.90)),  # 4-fold from 6 to 90 h
     "round_fraction": Trait(0.045, 0.012, (0.25, 0.0, 0.80)),  # rounded for division at any hour
     "late_spreading": Trait(
         0.08, 0.06, (-0.70, 0.30, 0.0)
