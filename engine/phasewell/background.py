@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phasewell.config import BackgroundConfig
 from phasewell.device import Device, as_device
@@ -26,42 +25,44 @@ def half_window_px(window_um: float, pixel_size_um: float) -> int:
     return max(0, math.floor((window_um / pixel_size_um - 1) / 2 + 0.5))
 
 
-def box_sum(xp: ModuleType, padded: Array, half: int) -> Array:
+def box_sum(xp: Any, padded: Array, half: int) -> Array:
     """Return the sum over squares of 2 half + 1 pixels of frames (frames, height, width) padded by `half`.
 
     The result is smaller by the padding and of the same integer dtype, which must hold every sum.
     """
-    for axis in (1, 2):
-        padded = _window_sum(xp, padded, 2 * half + 1, axis)
-    return padded
+    total: Array = window_sum(xp, window_sum(xp, padded, 2 * half + 1, 1), 2 * half + 1, 2)
+    return total
 
 
-def _window_sum(xp: ModuleType, values: Array, size: int, axis: int) -> Array:
-    # sums of 1, 2, 4... neighbours, added up along the binary digits of the size: integers, so any order is exact
+def window_sum(xp: Any, values: Array, size: int, axis: int) -> Array:
+    """Return the sums of `size` neighbours along axis 1 or 2; that axis gets shorter by size - 1.
+
+    Integers of the dtype of `values`, which must hold every sum; what it overflows in between cancels out.
+    """
     length = values.shape[axis] - size + 1
 
     def part(array: Array, start: int, count: int) -> Array:
-        return array[:, start : start + count] if axis == 1 else array[:, :, start : start + count]
+        taken: Array = array[:, start : start + count] if axis == 1 else array[:, :, start : start + count]
+        return taken
 
-    if size <= 16:
-        total, start, power = None, 0, 1
-        while True:
-            if size & power:
-                piece = part(values, start, length)
-                total = piece if total is None else total + piece
-                start += power
-            power *= 2
-            if power > size:
-                break
-            count = values.shape[axis] - power // 2
-            values = part(values, 0, count) + part(values, power // 2, count)
-        return total
-    running = xp.cumsum(values, axis=axis, dtype=values.dtype)
-    total = part(running, size - 1, length).copy()
-    if length > 1:
-        rest = part(total, 1, length - 1)
-        rest -= part(running, 0, length - 1)
-    return total
+    if size > 16:
+        running = xp.cumsum(values, axis=axis, dtype=values.dtype)
+        total = part(running, size - 1, length)
+        sums: Array = xp.concatenate(
+            [part(total, 0, 1), part(total, 1, length - 1) - part(running, 0, length - 1)], axis
+        )
+        return sums
+    # sums of 1, 2, 4... neighbours, added up along the binary digits of the size
+    sums, start, power = xp.zeros((), values.dtype), 0, 1
+    while power <= size:
+        if size & power:
+            sums = sums + part(values, start, length)
+            start += power
+        if 2 * power <= size:
+            count = values.shape[axis] - power
+            values = part(values, 0, count) + part(values, power, count)
+        power *= 2
+    return sums
 
 
 def adjust_background(
@@ -79,34 +80,45 @@ def adjust_background(
     if not config.enabled or pixels.size == 0:
         return pixels
     half = half_window_px(config.window_um, pixel_size_um)
-    adjusted = where.xp.empty_like(pixels)
+    adjusted: Array = where.xp.empty_like(pixels)
     for first in range(0, len(pixels), where.batch_frames):
         part = slice(first, first + where.batch_frames)
         adjusted[part] = _adjust(where.xp, pixels[part], half, config.tolerance)
     return adjusted
 
 
-def _adjust(xp: ModuleType, pixels: Array, half: int, tolerance: int) -> Array:
-    n, height, width = pixels.shape
+def _adjust(xp: Any, pixels: Array, half: int, tolerance: int) -> Array:
+    height, width = pixels.shape[1:]
     half_y, half_x = min(half, height), min(half, width)  # beyond the frame there is nothing to sum
-    mode = frame_histograms(xp, pixels, 256).argmax(axis=1).astype(xp.int32)[:, None, None]
-    level = xp.subtract(pixels, mode, dtype=xp.int32)
+    mode = frame_histograms(xp, pixels, 256).argmax(axis=1).astype(xp.int16)[:, None, None]
+    level = xp.subtract(pixels, mode, dtype=xp.int16)
     like = xp.abs(level) <= tolerance
-    # offsets from the mode keep every sum of a square below 2^31 for squares up to 2,901 px
-    wide = xp.int32 if tolerance * (2 * half_y + 1) * (2 * half_x + 1) < 2**31 else xp.int64
-    padded = xp.zeros((2, n, height + 2 * half_y, width + 2 * half_x), wide)
-    inside = (slice(None), slice(half_y, half_y + height), slice(half_x, half_x + width))
-    padded[0][inside] = like
-    padded[1][inside] = level * like
-    count, total = (_window_sum(xp, _window_sum(xp, part, 2 * half_y + 1, 1), 2 * half_x + 1, 2) for part in padded)
+    offset = xp.where(like, level, 0)
+    count = _square_sum(xp, like, half_y, half_x, 1)
+    total = _square_sum(xp, offset, half_y, half_x, tolerance)
     level -= total // xp.maximum(count, 1)
     level += BACKGROUND_LEVEL
-    return xp.clip(level, 0, 255).astype(xp.uint8)
+    adjusted: Array = xp.clip(level, 0, 255).astype(xp.uint8)
+    return adjusted
 
 
-def frame_histograms(xp: ModuleType, values: Array, levels: int) -> Array:
+def _square_sum(xp: Any, values: Array, half_y: int, half_x: int, largest: int) -> Array:
+    # sums over squares cut at the frame, of values up to +-largest, in the narrowest integers that hold them
+    for axis, half in ((1, half_y), (2, half_x)):
+        largest *= 2 * half + 1
+        dtype = xp.int16 if largest < 2**15 else xp.int32 if largest < 2**31 else xp.int64
+        shape = [*values.shape]
+        shape[axis] += 2 * half
+        padded = xp.zeros(shape, dtype)
+        inside = slice(half, half + values.shape[axis])
+        padded[(slice(None),) * axis + (inside,)] = values
+        values = window_sum(xp, padded, 2 * half + 1, axis)
+    return values
+
+
+def frame_histograms(xp: Any, values: Array, levels: int) -> Array:
     """Return (frames, levels) int64 counts of `values` (frames, height, width), integers in 0..levels - 1."""
-    counts = xp.empty((len(values), levels), xp.int64)
+    counts: Array = xp.empty((len(values), levels), xp.int64)
     for frame, pixels in enumerate(values):
         counts[frame] = xp.bincount(pixels.ravel(), minlength=levels)
     return counts

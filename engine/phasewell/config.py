@@ -98,9 +98,14 @@ class SegmentationConfig(_Section):
     """Step 6: objects below this area are removed after the erosion."""
     hole_area_um2: Annotated[float, Field(ge=0)] | None = None
     """Step 7: holes up to this area are filled."""
+    wall_depth_um: Annotated[float, Field(ge=0, le=100_000)] | None = None
+    """Before the split: an object that runs through the frame and stays this close to one of its sides is a wall of the
+    vessel and is removed."""
     split_depth_um: Annotated[float, Field(ge=0, le=100_000)] | None = None
     """Before step 8: two parts of an object are two cells when the neck between them is narrower than the slimmer
     part by this much, measured as distance to the outline."""
+    seam_level: Annotated[int, Field(ge=0, le=127)] | None = None
+    """Before the split: grey levels above the background from which a bright line parts two cells; 0 = outline only."""
     remove_frame_touching: bool | None = None
     """Step 8: objects that touch the frame are removed."""
 

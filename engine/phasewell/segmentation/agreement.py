@@ -84,11 +84,11 @@ def _edge_labels(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _overlap(found: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> tuple[float, float, float]:
-    both = np.count_nonzero(found & drawn)
+    both = int(np.count_nonzero(found & drawn))
     return (
-        _ratio(both, np.count_nonzero(found | drawn)),
-        _ratio(both, np.count_nonzero(drawn)),
-        _ratio(both, np.count_nonzero(found)),
+        _ratio(both, int(np.count_nonzero(found | drawn))),
+        _ratio(both, int(np.count_nonzero(drawn))),
+        _ratio(both, int(np.count_nonzero(found))),
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,17 +28,24 @@ def label_pieces(device: Device, mask: Array, connectivity: int = 8) -> tuple[Ar
     return labels, int(count)
 
 
-def piece_areas(xp: ModuleType, labels: Array, count: int) -> Array:
+def piece_areas(xp: Any, labels: Array, count: int) -> Array:
     """Return (count + 1,) pixels of every piece; index 0 is what belongs to none."""
-    return xp.bincount(labels.ravel(), minlength=count + 1)
+    areas: Array = xp.bincount(labels.ravel(), minlength=count + 1)
+    return areas
 
 
-def touching_frame(xp: ModuleType, labels: Array, count: int) -> Array:
+def _present(xp: Any, labels: Array, count: int) -> Array:
+    # (count + 1,) bool: which pieces have a pixel in this part of the frames; index 0 is False
+    present: Array = xp.zeros(count + 1, bool)
+    present[labels.ravel()] = True
+    present[0] = False
+    return present
+
+
+def touching_frame(xp: Any, labels: Array, count: int) -> Array:
     """Return (count + 1,) bool: which pieces have a pixel on the outermost rows or columns; index 0 is False."""
-    touching = xp.zeros(count + 1, bool)
-    for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
-        touching[edge.ravel()] = True
-    touching[0] = False
+    touching = _present(xp, labels[:, 0], count) | _present(xp, labels[:, -1], count)
+    touching |= _present(xp, labels[:, :, 0], count) | _present(xp, labels[:, :, -1], count)
     return touching
 
 
@@ -50,7 +56,8 @@ def remove_small(device: Device, mask: Array, least_area: int) -> Array:
     labels, count = label_pieces(device, mask)
     keep = piece_areas(device.xp, labels, count) >= least_area
     keep[0] = False
-    return keep[labels]
+    kept: Array = keep[labels]
+    return kept
 
 
 def fill_holes(device: Device, mask: Array, largest_area: int) -> Array:
@@ -66,22 +73,44 @@ def fill_holes(device: Device, mask: Array, largest_area: int) -> Array:
     fill = piece_areas(xp, labels, count) <= largest_area
     fill &= ~touching_frame(xp, labels, count)
     fill[0] = True
-    return fill[labels]
+    filled: Array = fill[labels]
+    return filled
 
 
-def remove_frame_touching(xp: ModuleType, labels: Array, count: int) -> Array:
+def remove_frame_touching(xp: Any, labels: Array, count: int) -> Array:
     """Return labels with every piece that touches the frame set to 0."""
     keep = ~touching_frame(xp, labels, count)
-    return labels * keep[labels]
+    kept: Array = labels * keep[labels]
+    return kept
 
 
-def number_per_frame(xp: ModuleType, labels: Array, count: int) -> Array:
+def remove_walls(device: Device, mask: Array, depth: int) -> Array:
+    """Return the mask without walls of the vessel: objects that run through the frame along one of its sides.
+
+    Such an object touches two opposite sides of the frame and stays within `depth` pixels of a third one, or within a
+    quarter of the frame if that is less. A sheet of cells that runs through the frame reaches deeper.
+    """
+    if depth <= 0:
+        return mask
+    xp = device.xp
+    labels, count = label_pieces(device, mask)
+    wall = xp.zeros(count + 1, bool)
+    for turned in (labels, labels.swapaxes(1, 2)):
+        through = _present(xp, turned[:, :, 0], count) & _present(xp, turned[:, :, -1], count)
+        band = min(depth, turned.shape[1] // 4)
+        if band and bool(through.any()):
+            wall |= through & ~_present(xp, turned[:, band:], count)
+            wall |= through & ~_present(xp, turned[:, : turned.shape[1] - band], count)
+    return mask & ~wall[labels] if bool(wall.any()) else mask
+
+
+def number_per_frame(xp: Any, labels: Array, count: int) -> Array:
     """Return labels 1..n per frame, int32, in raster order of each label's first pixel; 0 stays 0.
 
     `labels` holds numbers 0..count; a number belongs to one frame.
     """
     if count == 0 or labels.size == 0:
-        return xp.zeros(labels.shape, xp.int32)
+        return labels.astype(xp.int32)
     flat = labels.ravel()
     where = xp.flatnonzero(flat)
     size = flat.size
@@ -94,4 +123,5 @@ def number_per_frame(xp: ModuleType, labels: Array, count: int) -> Array:
     used = frame_of < len(labels)
     ranks = xp.arange(count + 1) - starts[xp.minimum(frame_of, len(labels) - 1)] + 1
     number[order] = xp.where(used, ranks, 0).astype(xp.int32)
-    return number[flat].reshape(labels.shape)
+    numbered: Array = number[flat].reshape(labels.shape)
+    return numbered

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phasewell.frames import Array
@@ -16,13 +15,13 @@ def disc_half_widths(radius: int) -> list[int]:
     return [math.isqrt(reach - y * y) for y in range(-radius, radius + 1)]
 
 
-def disc_maximum(xp: ModuleType, values: Array, radius: int) -> Array:
+def disc_maximum(xp: Any, values: Array, radius: int) -> Array:
     """Return the largest value in the disc around every pixel; `values` unsigned, outside of the frame counts as 0."""
     n, height, width = values.shape
     padded = xp.zeros((n, height + 2 * radius, width + 2 * radius), values.dtype)
     padded[:, radius : radius + height, radius : radius + width] = values
     half_widths = disc_half_widths(radius)
-    result = xp.zeros_like(values)
+    result: Array = xp.zeros_like(values)
     runs, span = padded, 1  # runs[x] = largest of `span` values from x on
     for half in sorted(set(half_widths)):
         size = 2 * half + 1
@@ -37,10 +36,11 @@ def disc_maximum(xp: ModuleType, values: Array, radius: int) -> Array:
     return result
 
 
-def erode(xp: ModuleType, mask: Array, radius: int) -> Array:
+def erode(xp: Any, mask: Array, radius: int) -> Array:
     """Return the pixels whose whole disc is foreground, bool; outside of the frame counts as foreground.
 
     If outside were background, no object would touch the frame afterwards and step 8 would remove nothing.
     """
     background = (~mask).view(xp.uint8)
-    return disc_maximum(xp, background, radius) == 0
+    eroded: Array = disc_maximum(xp, background, radius) == 0
+    return eroded

@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from phasewell.errors import UsageError
 
 if TYPE_CHECKING:
     from phasewell.frames import Array
 
+MAX_SIDES_PX = 32_767
+"""Height + width of a frame up to which distances fit 16 bits and their squares 31."""
 
-def squared_distance(xp: ModuleType, mask: Array) -> Array:
+
+def squared_distance(xp: Any, mask: Array) -> Array:
     """Return, per foreground pixel, the smallest dx^2 + dy^2 to a background pixel of its frame, int32; 0 elsewhere.
 
-    `mask` (frames, height, width) bool. Outside of the frame is not background; without any background the distance
-    is that of a pixel height + width away.
+    `mask` (frames, height, width) bool. Outside of the frame is not background; a frame without any background has
+    (height + width)^2 everywhere. Raises UsageError for frames whose sides sum to more than MAX_SIDES_PX.
     """
     n, height, width = mask.shape
     far = height + width
-    column = _column_distance(xp, mask, far)
-    # along rows: only pixels whose distance can still shrink take part
-    flat = column.ravel()
+    if far > MAX_SIDES_PX:
+        raise UsageError(f"frames of {height} x {width} px: expected height + width of at most {MAX_SIDES_PX} px")
+    column = _column_distance(xp, mask, far).astype(xp.int32)
     where = xp.flatnonzero(mask)
-    x = (where % width).astype(xp.int32)
-    best = flat[where].astype(xp.int64) ** 2
-    result = xp.zeros(mask.size, xp.int32)
-    result[where] = xp.minimum(best, far * far)
-    best = result[where]
-    for step in range(1, width):
+    squared = column.ravel() ** 2
+    best = squared[where]
+    if best.size == 0:
+        return column
+    # along rows: only pixels whose distance can still shrink take part; a margin keeps neighbours in their row
+    margin = min(width, int(column.max()))
+    padded = xp.full((n, height, width + 2 * margin), far * far, xp.int32)
+    padded[:, :, margin : margin + width] = squared.reshape(mask.shape)
+    padded = padded.ravel()
+    at = where + (where // width * 2 + 1) * margin
+    result = squared
+    for step in range(1, margin + 1):
         active = xp.flatnonzero(best > step * step)
         if active.size == 0:
             break
-        where, x, best = where[active], x[active], best[active]
-        for shift in (-step, step):
-            inside = (x + shift >= 0) & (x + shift < width)
-            other = flat[xp.where(inside, where + shift, where)]
-            best = xp.minimum(best, xp.where(inside, other * other + step * step, far * far))
-        result[where] = best
-    return result.reshape(n, height, width)
+        if active.size < best.size:
+            result[where] = best
+            where, at, best = where[active], at[active], best[active]
+        nearest = xp.minimum(padded[at - step], padded[at + step])
+        nearest += step * step
+        xp.minimum(best, nearest, out=best)
+    result[where] = best
+    distances: Array = result.reshape(mask.shape)
+    return distances
 
 
-def _column_distance(xp: ModuleType, mask: Array, far: int) -> Array:
+def _column_distance(xp: Any, mask: Array, far: int) -> Array:
     # rows to the nearest background pixel of the column, `far` where there is none: doubling, both ways
-    distance = xp.where(mask, xp.int32(far), xp.int32(0))
-    height = mask.shape[1]
+    distance: Array = mask * xp.int16(far)
     step = 1
-    while step < height:
+    while step < mask.shape[1]:
         nearer = distance.copy()
-        xp.minimum(nearer[:, step:], distance[:, :-step] + step, out=nearer[:, step:])
-        xp.minimum(nearer[:, :-step], distance[:, step:] + step, out=nearer[:, :-step])
+        later, earlier = nearer[:, step:], nearer[:, :-step]
+        xp.minimum(later, distance[:, :-step] + xp.int16(step), out=later)
+        xp.minimum(earlier, distance[:, step:] + xp.int16(step), out=earlier)
         distance = nearer
         step *= 2
-    return xp.minimum(distance, far)
+    return distance

@@ -25,7 +25,9 @@ PRESETS: dict[str, SegmentationConfig] = {
         erosion_radius_um=5.22,
         object_area_um2=455.0,
         hole_area_um2=455.0,
-        split_depth_um=2.61,
+        wall_depth_um=220.0,
+        split_depth_um=3.05,
+        seam_level=60,
         remove_frame_touching=True,
     ),
     # the order of the paper without additions: a wide window closes the holes, a wide erosion takes the halo off
@@ -42,7 +44,9 @@ PRESETS: dict[str, SegmentationConfig] = {
         erosion_radius_um=8.71,
         object_area_um2=455.0,
         hole_area_um2=455.0,
+        wall_depth_um=0.0,
         split_depth_um=0.0,
+        seam_level=0,
         remove_frame_touching=True,
     ),
 }
@@ -64,7 +68,9 @@ class Recipe:
     erosion_radius_px: int
     object_area_px: int
     hole_area_px: int
+    wall_depth_px: int
     split_depth: int  # in units of DEPTH_PER_PX
+    seam_level: int
     remove_frame_touching: bool
 
 
@@ -113,6 +119,8 @@ def make_recipe(config: SegmentationConfig, pixel_size_um: float) -> Recipe:
         erosion_radius_px=length("erosion_radius_um"),
         object_area_px=area("object_area_um2"),
         hole_area_px=area("hole_area_um2"),
+        wall_depth_px=length("wall_depth_um"),
         split_depth=math.floor((values.split_depth_um or 0.0) * DEPTH_PER_PX / pixel_size_um + 0.5),
+        seam_level=values.seam_level or 0,
         remove_frame_touching=bool(values.remove_frame_touching),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from phasewell.background import BackgroundConfig, adjust_background
-from phasewell.config import SegmentationConfig
+from phasewell.background import adjust_background
+from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.device import Device, as_device
 from phasewell.segmentation.components import (
     fill_holes,
@@ -13,6 +13,7 @@ from phasewell.segmentation.components import (
     number_per_frame,
     remove_frame_touching,
     remove_small,
+    remove_walls,
 )
 from phasewell.segmentation.discs import erode
 from phasewell.segmentation.recipe import Recipe, make_recipe
@@ -38,19 +39,19 @@ def segment(
     """
     where = as_device(device)
     recipe = make_recipe(config or SegmentationConfig(), batch.pixel_size_um)
-    labels = where.xp.zeros(batch.pixels.shape, where.xp.int32)
+    labels: Array = where.xp.zeros(batch.pixels.shape, where.xp.int32)
     if labels.size == 0:
         return labels
     for first in range(0, len(batch), where.batch_frames):
         part = slice(first, first + where.batch_frames)
         pixels = where.put(batch.pixels[part])
         grey = adjust_background(pixels, batch.pixel_size_um, where, background)
-        labels[part] = separate(where, find_foreground(where, grey, recipe), recipe)
+        labels[part] = separate(where, find_foreground(where, grey, recipe), grey, recipe)
     return labels
 
 
 def find_foreground(device: Device, grey: Array, recipe: Recipe) -> Array:
-    """Return steps 2 to 7 on background-adjusted frames (frames, height, width) uint8: the foreground, bool."""
+    """Return steps 2 to 7 and the removal of walls on background-adjusted frames, (frames, height, width) bool."""
     xp = device.xp
     if recipe.texture_half_px is None:
         energy = background_distance(xp, grey)
@@ -65,13 +66,14 @@ def find_foreground(device: Device, grey: Array, recipe: Recipe) -> Array:
     if recipe.erosion_radius_px:
         mask = erode(xp, mask, recipe.erosion_radius_px)
     mask = remove_small(device, mask, recipe.object_area_px)
-    return fill_holes(device, mask, recipe.hole_area_px)
+    mask = fill_holes(device, mask, recipe.hole_area_px)
+    return remove_walls(device, mask, recipe.wall_depth_px)
 
 
-def separate(device: Device, mask: Array, recipe: Recipe) -> Array:
+def separate(device: Device, mask: Array, grey: Array, recipe: Recipe) -> Array:
     """Return labels (frames, height, width) int32 of the foreground: the split, step 8 and the numbering."""
     if recipe.split_depth:
-        labels, count = split_pieces(device.xp, mask, recipe.split_depth)
+        labels, count = split_pieces(device.xp, mask, grey, recipe.split_depth, recipe.seam_level)
     else:
         labels, count = label_pieces(device, mask)
     if recipe.remove_frame_touching:

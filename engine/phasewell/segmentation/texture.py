@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ MAX_ENERGY = 520_200
 """Largest gradient energy of 8-bit frames: (1020^2 + 1020^2) // 4."""
 
 
-def mirror_pad(xp: ModuleType, values: Array, pad: int, repeat_edge: bool) -> Array:
+def mirror_pad(xp: Any, values: Array, pad: int, repeat_edge: bool) -> Array:
     """Return frames (frames, height, width) mirrored outwards by `pad` pixels, the edge pixel repeated or not."""
     for axis in (1, 2):
         indices = xp.asarray(_mirror_indices(values.shape[axis], pad, repeat_edge))
@@ -35,7 +34,7 @@ def _mirror_indices(size: int, pad: int, repeat_edge: bool) -> Array:
     return np.where(index < size, index, 2 * size - 2 - index)
 
 
-def gradient_energy(xp: ModuleType, grey: Array, half: int) -> Array:
+def gradient_energy(xp: Any, grey: Array, half: int) -> Array:
     """Return the mean squared Sobel gradient over squares of 2 half + 1 pixels, (frames, height, width) int32.
 
     `grey` is uint8. E = sum(gx^2 + gy^2) // (4 pixels), 0..MAX_ENERGY. The frame is mirrored without repeating its edge
@@ -49,10 +48,11 @@ def gradient_energy(xp: ModuleType, grey: Array, half: int) -> Array:
     squared = xp.multiply(gx, gx, dtype=xp.int32)
     squared += xp.multiply(gy, gy, dtype=xp.int32)
     total = box_sum(xp, mirror_pad(xp, squared, half, repeat_edge=True), half)
-    return total // (4 * (2 * half + 1) ** 2)
+    energy: Array = total // (4 * (2 * half + 1) ** 2)
+    return energy
 
 
-def background_distance(xp: ModuleType, grey: Array) -> Array:
+def background_distance(xp: Any, grey: Array) -> Array:
     """Return the squared distance from the background's grey level, int32: what is binarised without step 2."""
     level = grey.astype(xp.int32) - BACKGROUND_LEVEL
     return level * level

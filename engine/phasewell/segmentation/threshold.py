@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -75,7 +74,7 @@ def otsu_level(counts: list[int]) -> int:
     return best
 
 
-def frame_thresholds(xp: ModuleType, energy: Array, percent: int, floor: int, cap: int) -> list[int]:
+def frame_thresholds(xp: Any, energy: Array, percent: int, floor: int, cap: int) -> list[int]:
     """Return one threshold per frame: Otsu on logarithmic levels, times percent / 100, back to energy, clamped."""
     levels = xp.asarray(_level_table())[energy]
     counts = frame_histograms(xp, levels, len(level_starts()) + 1)
@@ -83,12 +82,13 @@ def frame_thresholds(xp: ModuleType, energy: Array, percent: int, floor: int, ca
     return [min(cap, max(floor, level_energy(otsu_level(row.tolist()) * percent // 100))) for row in host]
 
 
-def binarise(xp: ModuleType, energy: Array, thresholds: list[int]) -> Array:
+def binarise(xp: Any, energy: Array, thresholds: list[int]) -> Array:
     """Return energy > threshold of its frame, bool."""
-    return energy > xp.asarray(thresholds, dtype=xp.int32)[:, None, None]
+    above: Array = energy > xp.asarray(thresholds, dtype=xp.int32)[:, None, None]
+    return above
 
 
-def stands_out(xp: ModuleType, energy: Array, ratio: int, radius: int) -> Array:
+def stands_out(xp: Any, energy: Array, ratio: int, radius: int) -> Array:
     """Return where energy * ratio > the largest energy in the disc around the pixel, bool.
 
     It parts neighbours: beside a strong edge weak texture is halo, far from one it is a cell.
