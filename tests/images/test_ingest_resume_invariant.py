@@ -294,7 +294,5 @@ def test_a_second_ingest_at_the_same_time_is_locked_out(tmp_path: Path) -> None:
 def test_progress_counts_every_frame(tmp_path: Path) -> None:
     write_plate(tmp_path / "source")
     seen: list[tuple[int, int]] = []
-    ingest(
-        tmp_path / "source", tmp_path / "plate.zarr", progress=lambda done, total: seen.append((done, total)), **GIVEN
-    )
+    ingest(tmp_path / "source", tmp_path / "plate.zarr", progress=lambda *counts: seen.append(counts), **GIVEN)
     assert seen == [(2, 8), (4, 8), (6, 8), (8, 8)]

@@ -124,7 +124,7 @@ def test_operetta_from_the_images_folder_with_a_missing_file(data: Path, tmp_pat
 @pytest.mark.parametrize(
     "attack",
     [
-        '<!DOCTYPE a [<!ENTITY b "{0}"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><a>&c;&c;&c;</a>'.format("x" * 99),
+        '<!DOCTYPE a [<!ENTITY b "{}"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><a>&c;&c;&c;</a>'.format("x" * 99),
         '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
         "<EvaluationInputData><Images>",
     ],

@@ -54,7 +54,6 @@ class Decoded:
     reason: str | None = None
     detail: str = ""
     flags: tuple[str, ...] = ()
-    file_sha256: str | None = None
 
 
 def open_regular(path: str) -> int:
@@ -112,7 +111,7 @@ def decode_file(job: DecodeJob) -> Decoded:
         return Decoded(None, "too_large", "needs more memory than one frame may take")
     except Exception as error:  # foreign code may raise anything; the reason is kept
         return Decoded(None, "bad_structure", f"{type(error).__name__}: {error}"[:500])
-    return Decoded(image, None, "", flags, hashlib.sha256(data).hexdigest())
+    return Decoded(image, None, "", flags)
 
 
 def _read_stable(path: str) -> bytes:
@@ -188,7 +187,7 @@ def serve() -> None:
             limit = needed
             _bound_memory(limit)
         result = decode_file(job)
-        answer = json.dumps([result.reason, result.detail, result.flags, result.file_sha256]).encode()
+        answer = json.dumps([result.reason, result.detail, result.flags]).encode()
         answers.write(struct.pack("<I", len(answer)) + answer)
         if result.pixels is not None:
             answers.write(result.pixels.data.cast("B"))
@@ -235,12 +234,12 @@ class _Child:
         except OSError as error:
             raise EOFError from error
         length = struct.unpack("<I", self._receive(bytearray(4), deadline))[0]
-        reason, detail, flags, digest = json.loads(bytes(self._receive(bytearray(length), deadline)))
+        reason, detail, flags = json.loads(bytes(self._receive(bytearray(length), deadline)))
         pixels = None
         if reason is None:
             pixels = np.empty(job.shape, job.dtype)
             self._receive(pixels.data.cast("B"), deadline)
-        return Decoded(pixels, reason, detail, tuple(flags), digest)
+        return Decoded(pixels, reason, detail, tuple(flags))
 
     def _receive(self, buffer: bytearray | memoryview, deadline: float) -> bytearray | memoryview:
         view, position = memoryview(buffer), 0

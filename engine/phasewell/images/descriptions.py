@@ -118,8 +118,9 @@ def _ome(root: Element) -> ImageMetadata:
     if pixels is None or "PhysicalSizeX" not in pixels.attrib:
         return ImageMetadata()
     sizes = []
-    for axis in "XY":
-        text = pixels.attrib.get(f"PhysicalSize{axis}", pixels.attrib["PhysicalSizeX"])
+    for named in "XY":
+        axis = named if f"PhysicalSize{named}" in pixels.attrib else "X"  # y is optional, and then as x
+        text = pixels.attrib[f"PhysicalSize{axis}"]
         unit = pixels.attrib.get(f"PhysicalSize{axis}Unit", "µm")
         if unit not in _UM:
             raise ValueError(f"PhysicalSize{axis}Unit {unit!r}")
