@@ -36,11 +36,13 @@ _QUALITY = (
     Column("mean_v", _REAL, "level", "mean grey value of the frame"),
     Column("saturated_fraction", _REAL, "1", "share of pixels at 255"),
     Column("black_fraction", _REAL, "1", "share of pixels at 0"),
-    Column("focus", _REAL, "level2", "variance of the integer Laplacian"),
-    Column("blur_1", _REAL, "1", "energy ratio of pyramid levels 0 and 1"),
-    Column("blur_2", _REAL, "1", "energy ratio of pyramid levels 1 and 2"),
-    Column("blur_3", _REAL, "1", "energy ratio of pyramid levels 2 and 3"),
-    Column("illumination_gradient", _REAL, "level", "grey levels across the frame"),
+    Column("focus", _REAL, "level2", "population variance of the 4-neighbour Laplacian"),
+    Column("blur_1", _REAL, "1", "gradient energy of 1 px boxes / of 2 px boxes; small is blurred"),
+    Column("blur_2", _REAL, "1", "gradient energy of 2 px boxes / of 4 px boxes; small is blurred"),
+    Column("blur_3", _REAL, "1", "gradient energy of 4 px boxes / of 8 px boxes; small is blurred"),
+    Column(
+        "illumination_gradient", _REAL, "level", "grey levels between the brightest and the darkest band of the frame"
+    ),
     Column("confluence", _REAL, "1", "share of pixels in a cell's label"),
 )
 
