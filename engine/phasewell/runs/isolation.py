@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -70,6 +71,7 @@ def _try_once(
 
 
 def _run(pipe: Connection, context: TaskContext, unit: UnitPlan, condemned: dict[str, str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver ends this process
     try:
         outcome: Receipt | BaseException = process_unit(context, unit, condemned=condemned, enter=pipe.send)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the driver decides

@@ -29,6 +29,7 @@ SETTINGS = {
     "distributed.comm.timeouts.tcp": "12s",  # below 11 s its keep-alive arithmetic fails
     "distributed.comm.timeouts.connect": "12s",
     "distributed.worker.daemon": True,  # no worker outlives its driver
+    "distributed.worker.preload": ["phasewell.runs.executors.worker_start"],
     "distributed.admin.tick.limit": "60s",  # a busy core is no reason for a warning
 }
 _POLL_S = 0.2
@@ -123,8 +124,8 @@ class DaskExecutor:
                         threads_per_worker=1,
                         processes=True,
                         host="127.0.0.1",
-                        dashboard_address=None,
-                        worker_dashboard_address=None,
+                        dashboard_address="127.0.0.1:0",
+                        worker_dashboard_address="127.0.0.1:0",
                         silence_logs=logging.CRITICAL,
                     )
                 client = distributed.Client(cluster or self.address, timeout=20, set_as_default=False)
