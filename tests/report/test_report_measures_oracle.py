@@ -9,7 +9,7 @@ import pytest
 from phasewell.profiles import FieldMoments, Moments
 from phasewell.report.content import Content
 from phasewell.report.curves import histogram
-from phasewell.report.measures import field_measures, field_spread, frame_measures, last_measured_time
+from phasewell.report.measures import field_measures, field_spread, frame_measures, shown_time
 from phasewell.report.model_figures import principal_components, standardise
 
 
@@ -68,8 +68,9 @@ def test_a_unit_without_a_measured_field_is_unknown_not_zero() -> None:
     assert np.isnan(found["cells_per_field"][0, 0])
     assert np.isnan(found["cells"][0, 0])
     assert np.isnan(field_spread(moments)[0, 0])
-    assert last_measured_time(found["cells_per_field"]) == 2
-    assert last_measured_time(np.full((2, 3), np.nan)) == 0
+    assert shown_time(found["cells_per_field"]) == 2, "well A02 alone lacks a cell there, but was measured"
+    assert shown_time(np.array([[1.0, 2.0, 3.0, np.nan], [4.0, 5.0, np.nan, 6.0]])) == 1
+    assert shown_time(np.full((2, 3), np.nan)) == 2
 
 
 def test_shares_of_lost_frames_are_counts_over_expected(content: Callable[..., Content]) -> None:

@@ -8,10 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from phasewell.images.headers import REASONS as DELIVERED_REASONS
 from phasewell.report import curves
 from phasewell.report.blocks import Block, Cell, Column, Figure, Fold, Paragraph, Section, Table
 from phasewell.report.content import Content
-from phasewell.report.theme import PAGE_WIDTH, to_spec
+from phasewell.report.theme import PAGE_WIDTH, hour_text, to_spec
+
+REASONS = DELIVERED_REASONS | {
+    "missing": "expected by the plate's wells, fields and hours, never delivered",
+    "all_black": "every pixel is 0",
+    "all_white": "every pixel is 255",
+    "constant": "every pixel has one grey value",
+    "too_bright": "the mean brightness is above the limit of the rule reject_mean_v_above",
+}
+"""Reason codes in words; a code that is not here is shown alone."""
 
 MOST_ROWS = 200
 """Lists of single frames are cut here; the counts above them never are."""
@@ -85,7 +95,7 @@ def _by_hour(content: Content) -> Block:
         counts = [int((here & (status == s)).sum()) for s in ("processed", "quarantined", "missing")]
         rows.append(
             [
-                float(hour),
+                hour_text(hour),
                 int(here.sum()),
                 counts[0],
                 int((here & flagged & (status == "processed")).sum()),
@@ -112,13 +122,14 @@ def _lost(content: Content) -> list[Block]:
         return [Paragraph("No frame is quarantined or missing.", "note")]
     columns = {name: content.frames[name] for name in ("well", "field", "time_h", "status", "reason")}
     counts = Counter((str(columns["status"][i]), str(columns["reason"][i])) for i in lost)
-    summary: list[list[Cell]] = [[*key, n] for key, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
-    head = [Column("Status"), Column("Reason"), Column("Frames", ",d")]
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    summary: list[list[Cell]] = [[status, reason, REASONS.get(reason, ""), n] for (status, reason), n in ranked]
+    head = [Column("Status"), Column("Reason"), Column("In words"), Column("Frames", ",d")]
     rows: list[list[Cell]] = [
         [
             str(columns["well"][i]),
             str(columns["field"][i]),
-            float(columns["time_h"][i]),
+            hour_text(float(columns["time_h"][i])),
             str(status[i]),
             str(columns["reason"][i]),
         ]
@@ -143,8 +154,8 @@ AGREEMENT_LIMITS = (
     "is a fit and no forecast for other cells."
 )
 AGREEMENT_MEASURES = (
-    "K: foreground IoU with everything kept. R: foreground IoU after objects that touch the frame are removed from both. "
-    "F1: instances matched at IoU > 0.5. Each is 1 for equal masks and 0 for none in common."
+    "K: foreground IoU with everything kept. R: foreground IoU after objects that touch the frame are removed from "
+    "both. F1: instances matched at IoU > 0.5. Each is 1 for equal masks and 0 for none in common."
 )
 _MEASURES = ("K", "R", "F1")
 

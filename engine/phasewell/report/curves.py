@@ -10,11 +10,12 @@ import numpy as np
 
 from phasewell.cells import DESCRIPTORS
 from phasewell.report.measures import UNITS
-from phasewell.report.theme import ACCENT, CATEGORIES, SEQUENTIAL, WARNING, inline, plain, records
+from phasewell.report.theme import ACCENT, CATEGORIES, SEQUENTIAL, WARNING, hour_text, inline, plain, records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_NUMBER = "abs(datum.value) >= 10000 ? format(datum.value, '~s') : format(datum.value, '.3~f')"
 _MAX_LEGEND = 20  # more wells than this get no legend of their own
 
 
@@ -45,7 +46,7 @@ def colour_channel(colouring: Colouring) -> Any:
     if len(names) > _MAX_LEGEND:
         return alt.value(ACCENT)
     scale = alt.Scale(domain=names, range=[CATEGORIES[i % len(CATEGORIES)] for i in range(len(names))])
-    legend = alt.Legend(title=colouring.title, columns=1 + len(names) // 16)
+    legend = alt.Legend(title=colouring.title, columns=1 + len(names) // 16, symbolOpacity=1)
     return alt.Color("group:N", scale=scale, legend=legend, sort=names)
 
 
@@ -91,9 +92,10 @@ def growth(
         points.encode(x=x, y=y, color=colour, tooltip=tooltip),
     ]
     if len(wells) <= 6 and np.isfinite(spread).any():
-        area = chart.mark_area if len(times_h) > 1 else chart.mark_rule
-        band = area(opacity=0.16 if len(times_h) > 1 else 0.6)
-        layers.insert(0, band.encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour, detail="well:N"))
+        low, high = alt.Y("low:Q"), alt.Y2("high:Q")
+        band, bar = chart.mark_area(opacity=0.14), chart.mark_rule(opacity=0.45, strokeWidth=1.5)
+        layers.insert(0, band.encode(x=x, y=low, y2=high, color=colour, detail="well:N"))
+        layers.insert(1, bar.encode(x=x, y=low, y2=high, color=colour))
     return alt.layer(*layers).properties(width=width, height=300)
 
 
@@ -102,7 +104,7 @@ def _hour_axis(hours: Sequence[float] | NDArray[np.float64]) -> Any:
     import altair as alt
 
     ticks = {"values": [plain(h) for h in hours]} if len(hours) <= 24 else {}
-    axis = alt.Axis(grid=False, labelOverlap=True, **ticks)
+    axis = alt.Axis(grid=False, labelOverlap=True, format=".2~f", **ticks)
     return alt.X("hour:Q", title="Time (h)", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=14))
 
 
@@ -147,14 +149,14 @@ def distributions(found: Sequence[Distribution], width: int) -> Any:
     import altair as alt
 
     hours = sorted({d.time_h for d in found})
-    scale = alt.Scale(domain=[f"{h:g} h" for h in hours], range=_ramp(len(hours)))
+    scale = alt.Scale(domain=[f"{hour_text(h)} h" for h in hours], range=_ramp(len(hours)))
     panels = []
     for descriptor in DESCRIPTORS:
         rows = []
         for d in found:
             if d.descriptor == descriptor.name:
                 for x, share in zip(d.centres, d.share, strict=True):
-                    rows.append({"x": plain(x, 4), "share": plain(share, 3), "hour": f"{d.time_h:g} h"})
+                    rows.append({"x": plain(x, 4), "share": plain(share, 3), "hour": f"{hour_text(d.time_h)} h"})
         if rows:
             panels.append(_panel(rows, f"{descriptor.title} ({UNITS[descriptor.unit]})", scale, width // 4 - 44))
     return alt.concat(*panels, columns=4, spacing={"row": 26, "column": 24}).resolve_scale(color="shared")
@@ -164,7 +166,7 @@ def _panel(rows: list[dict[str, Any]], title: str, scale: Any, width: int) -> An
     import altair as alt
 
     legend = alt.Legend(title="Time", orient="top", symbolType="stroke", symbolStrokeWidth=3)
-    x_axis = alt.Axis(tickCount=3, format="~s", grid=False, labelFlush=True, titleFontWeight=600)
+    x_axis = alt.Axis(tickCount=3, labelExpr=_NUMBER, grid=False, labelFlush=True, titleFontWeight=600)
     y_axis = alt.Axis(title="% of cells", tickCount=3)
     return (
         alt.Chart(inline(rows))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from phasewell.report.blocks import Block, Figure, Fold, Page, format_cell
-from phasewell.report.theme import chart_config
+from phasewell.report.theme import chart_config, hour_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,7 +31,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["format_cell"] = format_cell
+    environment.globals |= {"format_cell": format_cell, "hour_text": hour_text}
     charts = {figure.name: figure.spec for section in page.sections for figure in _figures(section.blocks)}
     runtime, starter = chart_runtime() if charts else "", (TEMPLATES / "charts.js").read_text(encoding="utf-8")
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")

@@ -62,8 +62,9 @@ class LabelStore:
 def choose_shots(frames: Mapping[str, NDArray[Any]], labels: LabelStore) -> tuple[list[Shot], str]:
     """Return which frames to show, and a sentence on what is left out ("" when every well is shown).
 
-    `frames` has well, field, plate_time (index in the plate), status and frame_sha256. Per well one to three hours, evenly over those
-    with a measured frame, labelled ones first; at each the first labelled field, else the first measured one.
+    `frames` has well, field, plate_time (index in the plate), status and frame_sha256. Per well one to three hours,
+    evenly over those with a measured frame, labelled ones first; at each the first labelled field, else the first
+    measured one.
     """
     measured = frames["status"] == "processed"
     by_unit: dict[str, dict[int, list[str]]] = {}

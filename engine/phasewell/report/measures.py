@@ -97,7 +97,7 @@ def field_spread(moments: FieldMoments) -> NDArray[np.float64]:
     return np.where(n > 1, np.sqrt(squares / np.maximum(n - 1, 1)), np.nan)
 
 
-def last_measured_time(cells_per_field: NDArray[np.float64]) -> int:
-    """Return the last time index at which any well was measured; 0 when none was."""
-    measured = np.flatnonzero(np.isfinite(cells_per_field).any(axis=0))
-    return int(measured[-1]) if len(measured) else 0
+def shown_time(cells_per_field: NDArray[np.float64]) -> int:
+    """Return the last of the time indices at which the most wells were measured."""
+    measured = np.isfinite(cells_per_field).sum(axis=0)
+    return int(np.flatnonzero(measured == measured.max())[-1])

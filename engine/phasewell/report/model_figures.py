@@ -10,7 +10,7 @@ import numpy as np
 from phasewell.profiles import Profile
 from phasewell.report.curves import Colouring, colour_channel
 from phasewell.report.evaluations import ModelReport
-from phasewell.report.theme import ACCENT, DIVERGING, WARNING, inline, plain
+from phasewell.report.theme import ACCENT, DIVERGING, WARNING, hour_text, inline, plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def profile_map(profile: Profile, width: int) -> Any:
     titles = alt.param(name="column_names", value=profile.titles())
     hours = [c.time_h for c in profile.columns]
     first = [i for i in range(n) if i == 0 or hours[i] != hours[i - 1]]
-    starts = alt.param(name="hour_labels", value={str(i): f"{hours[i]:g}" for i in first})
+    starts = alt.param(name="hour_labels", value={str(i): hour_text(hours[i]) for i in first})
     chart = (
         alt.Chart(inline(flat))
         .transform_window(index="row_number()")

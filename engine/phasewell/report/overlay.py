@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OUTLINE_COLOURS = ((255, 214, 10), (0, 229, 255), (255, 92, 214), (125, 255, 84), (255, 138, 46), (150, 170, 255))
+OUTLINE_COLOURS = ((255, 214, 10), (0, 229, 255), (255, 92, 214), (125, 255, 84), (255, 138, 46), (92, 148, 255))
 """Hues seen well on grey; neighbouring labels mostly differ, so that splits show."""
 
 

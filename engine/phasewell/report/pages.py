@@ -22,6 +22,6 @@ def compose(content: Content) -> Page:
         provenance.provenance(content),
     )
     shape = f"{len(plate.wells)} wells, {len(plate.fields)} fields, {len(plate.times_h)} hours"
-    subtitle = f"phasewell report · {shape} · run {content.manifest.run_id}"
+    subtitle = f"phasewell report · {shape} · run {content.manifest.run_id[:12]}"
     footer = f"phasewell {content.manifest.code_version}. This page holds everything it shows and fetches nothing."
     return Page(f"Plate {plate.name}", subtitle, plate.simulated, sections, footer)

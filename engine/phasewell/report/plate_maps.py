@@ -8,7 +8,7 @@ import numpy as np
 
 from phasewell.plate import row_name, well_position
 from phasewell.report.measures import Measure
-from phasewell.report.theme import SEQUENTIAL, inline, plain
+from phasewell.report.theme import SEQUENTIAL, hour_text, inline, plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def explorer(
     )
     when = alt.param(name="hour", value=start)
     if len(times_h) > 1:
-        labels = [f"{hour:g} h" for hour in times_h]
+        labels = [f"{hour_text(hour)} h" for hour in times_h]
         bound = alt.binding_select(options=list(range(len(times_h))), labels=labels, name="Hour ")
         when = alt.param(name="hour", value=start, bind=bound)
     transforms: list[Any] = [

@@ -72,8 +72,8 @@ def _scores(models: Sequence[ModelReport], target: str) -> Table:
     note = ""
     if known:
         note = (
-            "True descriptors: the same kind of model on descriptors of the simulated cells' true outlines; the distance "
-            "between both is what segmentation costs."
+            "True descriptors: the same kind of model on descriptors of the simulated cells' true outlines; the "
+            "distance between both is what segmentation costs."
         )
     return Table("Scores, leave one clone out", columns, rows, note)
 

@@ -8,9 +8,9 @@ from phasewell.report import curves, model_figures, plate_maps
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Fold, Gallery, Paragraph, Section, Table
 from phasewell.report.content import Content
 from phasewell.report.curves import Colouring
-from phasewell.report.measures import Measure, field_spread, last_measured_time
+from phasewell.report.measures import Measure, field_spread, shown_time
 from phasewell.report.overlay import Picture
-from phasewell.report.theme import PAGE_WIDTH, to_spec
+from phasewell.report.theme import PAGE_WIDTH, hour_text, to_spec
 
 EXPLORER_VALUES = 40_000
 """The selectable heat map holds at most about this many values; beyond, hours are left out evenly."""
@@ -36,7 +36,7 @@ def headline(content: Content) -> Section:
         um = plate.pixel_size_um
         field_of_view = f"frames of {width} × {height} px = {width * um / 1000:.3g} × {height * um / 1000:.3g} mm"
     hours = plate.times_h
-    span = "–".join(f"{hour:g}" for hour in dict.fromkeys((*hours[:1], *hours[-1:]))) + " h"
+    span = "–".join(hour_text(hour) for hour in dict.fromkeys((*hours[:1], *hours[-1:]))) + " h"
     per_frame = f"{content.n_cells / manifest.n_processed:,.1f} per measured frame" if manifest.n_processed else ""
     flagged = sum(1 for flags in content.frames["flags"][content.frames["status"] == "processed"] if flags)
     facts = [
@@ -133,21 +133,21 @@ def heat_maps(content: Content) -> Section:
     plate, measures = content.plate, content.measures
     if not plate.wells or not plate.times_h:
         return Section("plate", "Plate", [Paragraph("The run has no well or no hour to show.", "note")])
-    time = last_measured_time(measures["cells_per_field"].values)
+    time = shown_time(measures["cells_per_field"].values)
     lost = measures["quarantined"].values + measures["missing"].values
     overall = Measure("lost", "Frames not measured", "% of frames, all hours", lost.mean(axis=1, keepdims=True), True)
     chosen = [(measures["cells_per_field"], time, "viridis")]
     if "confluence" in measures:
         chosen.append((measures["confluence"], time, "viridis"))
     chosen.append((overall, 0, "oranges"))
-    hour = f"{plate.times_h[time]:g} h"
+    hour = f"{hour_text(plate.times_h[time])} h"
     words = f"Heat maps of {len(plate.wells)} wells: cells per field and confluence at {hour}, frames not measured"
     n = len(plate.wells)
     fixed = Figure(
         "plate-maps",
         to_spec(plate_maps.plate_maps(plate.wells, chosen, PAGE_WIDTH), words, 3 * n),
-        f"Cells per field and confluence at {hour}, the last hour with a measured frame; frames quarantined or missing "
-        "over all hours. Grey: nothing measured.",
+        f"Cells per field and confluence at {hour}, the last hour at which most wells were measured; frames "
+        "quarantined or missing over all hours. Grey: nothing measured.",
     )
     explored = tuple(m for m in measures.values() if np.isfinite(m.values).any())
     return Section("plate", "Plate", [fixed, _explorer(content, explored, time)])
@@ -218,7 +218,7 @@ def growth(content: Content) -> Section:
     words = f"Cells per field over {len(plate.times_h)} hours for {len(plate.wells)} wells"
     caption = "Mean number of cells per measured field"
     if len(plate.wells) <= 6:
-        caption += "; the band is one standard deviation over the fields of a well"
+        caption += "; bars and band are one standard deviation over the fields of a well"
     caption += ". Cells that touch the frame are not counted."
     if len(plate.times_h) == 1:
         caption += " The plate has one hour, so there is no growth to see."
@@ -232,7 +232,7 @@ def descriptors(content: Content) -> Section:
     found = content.distributions
     if found:
         n = {d.time_h: d.n_cells for d in found if d.descriptor == "area"}
-        counts = ", ".join(f"{count:,} cells at {hour:g} h" for hour, count in sorted(n.items()))
+        counts = ", ".join(f"{count:,} cells at {hour_text(hour)} h" for hour, count in sorted(n.items()))
         chart = curves.distributions(found, PAGE_WIDTH)
         caption = (
             f"Share of cells per bin over all wells: {counts}. The axes span the 0.5th to 99.5th percentile. "

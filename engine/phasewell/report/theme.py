@@ -91,6 +91,11 @@ def to_spec(chart: Any, description: str, marks: int) -> dict[str, Any]:
     return spec
 
 
+def hour_text(hour: float) -> str:
+    """Return an hour with at most two decimals, without trailing zeros."""
+    return f"{hour:.2f}".rstrip("0").rstrip(".")
+
+
 def plain(value: Any, digits: int = 5) -> Any:
     """Return a JSON value: None for NaN and infinities, floats rounded to `digits` significant digits."""
     if value is None or isinstance(value, str | bool):

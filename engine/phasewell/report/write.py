@@ -27,13 +27,17 @@ def write_report(
     `output` defaults to report.html in the run folder. `agreement` are the scores against hand masks; they default to
     agreement.json of the run folder, where there is one. `plate` gives the frames of the gallery; it defaults to the
     store named in run.json. The same run gives the same bytes. Nothing is segmented or measured here.
-    Raises InputError when the run is not finished or its files are damaged, OutputError when the file cannot be made.
+    Raises OutputError before any work when the file cannot be made, InputError when the run is not finished or its
+    files are damaged, StorageError when the disk is full.
     """
     run_dir = Path(run_dir)
     path = Path(output) if output is not None else run_dir / REPORT_NAME
-    page = render(compose(read_content(run_dir, agreement, plate)))
     try:
-        write_durably(path, page.encode("utf-8"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
     except OSError as error:
-        raise OutputError(f"{path}: the report cannot be written ({error.strerror}); give another --output") from error
+        raise OutputError(f"{path}: the report cannot be made ({error.strerror}); give another output") from error
+    page = render(compose(read_content(run_dir, agreement, plate)))
+    write_durably(path, page.encode("utf-8"))
     return path

@@ -1,0 +1,195 @@
+"""A report of a real run of a small plate: its numbers are the run's, and bad files cost what they must."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from phasewell import runs
+from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
+from phasewell.errors import InputError, OutputError
+from phasewell.images import create_plate
+from phasewell.plate import Field, FrameKey, FrameRecord, Unit
+from phasewell.report import write_report
+from phasewell.report.reading import read_content
+from phasewell.tables import open_results
+
+SHAPE = (220, 240)
+FIELDS = (Field("f1", 0, 0), Field("f2", 0, 1))
+
+
+def draw(rng: np.random.Generator, n: int) -> Any:
+    """Return a frame with n dark, sharp-edged blobs on a grey background, (height, width) uint8."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    pixels = np.full(SHAPE, 128.0) + rng.normal(0, 2, SHAPE)
+    for i in range(n):
+        cy, cx = 40 + 70 * (i // 3) + rng.integers(-8, 9), 40 + 75 * (i % 3) + rng.integers(-8, 9)
+        inside = (y - cy) ** 2 / 380 + (x - cx) ** 2 / 240 <= 1
+        pixels[inside] = 90 + 40 * ((x[inside] // 3 + y[inside] // 3) % 2)
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder: 2 wells x 2 hours x 2 fields, one frame missing, one quarantined, one too bright."""
+    folder = tmp_path_factory.mktemp("report")
+    writer = create_plate(
+        folder / "plate.zarr", name="<b>small</b>", wells=("A01", "B02"), fields=FIELDS, times_h=(6.0, 12.5),
+        frame_shape=SHAPE, dtype="uint8", pixel_size_um=0.87, platemap={"A01": {"clone": "<i>R&D</i>"}},
+        provenance={"simulated": "blobs, seed 0", "licence": "CC0"},
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    for w, well in enumerate(("A01", "B02")):
+        for time in (0, 1):
+            frames = {field.name: draw(rng, 3 + 2 * time + w) for field in FIELDS}
+            status = dict.fromkeys(frames, "present")
+            reason: dict[str, str | None] = dict.fromkeys(frames)
+            if (well, time) == ("A01", 0):
+                del frames["f2"]
+                status["f2"] = "missing"
+            if (well, time) == ("B02", 0):
+                del frames["f1"]
+                status["f1"], reason["f1"] = "quarantined", "truncated"
+            if (well, time) == ("B02", 1):
+                frames["f2"] = np.full(SHAPE, 255, np.uint8)
+            records = [
+                FrameRecord(FrameKey("<b>small</b>", well, f.name, time), status[f.name], reason[f.name])
+                for f in FIELDS
+            ]
+            writer.write_unit(Unit("<b>small</b>", well, time), frames, records)
+    config = Config(
+        plate=PlateConfig(store=folder / "plate.zarr"),
+        run=RunConfig(output=folder / "run", labels="sample"),
+        compute=ComputeConfig(device="cpu", executor="serial"),
+    )
+    runs.run(config)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """Return a copy of the run folder that a test may spoil."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def words(page: Path) -> str:
+    text = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+def test_the_page_shows_the_numbers_of_the_run(finished: Path) -> None:
+    page = write_report(finished)
+    assert page == finished / "report.html"
+    text = words(page)
+    results = open_results(finished)
+    assert results.manifest.n_processed == 5
+    n_cells = results.cells(("label",)).num_rows
+    assert n_cells > 5
+    assert f"Cells {n_cells:,} " in text
+    assert "Frames measured 5 of 8 expected (62.5 %)" in text
+    assert "quarantined truncated the file ends before its pixels do 1" in text
+    assert "missing missing" in text
+    assert "all_white" in text
+    assert "SIMULATED These frames were made by a program (blobs, seed 0); no cell was imaged." in text
+    assert "CC0" in text
+    assert results.manifest.run_id in text
+    html = page.read_text(encoding="utf-8")
+    assert "&lt;b&gt;small&lt;/b&gt;" in html
+    assert "<b>small" not in html
+    assert "<i>R" not in html
+
+
+def test_pictures_are_of_the_frames_measured_with_their_labels(finished: Path) -> None:
+    content = read_content(finished)
+    assert content.gallery_note == ""
+    assert [(p.well, p.field, p.time_h) for p in content.pictures] == [
+        ("A01", "f1", 6.0), ("A01", "f1", 12.5), ("B02", "f2", 6.0), ("B02", "f1", 12.5)
+    ]  # fmt: skip
+    frames = open_results(finished).frames().to_pylist()
+    counts = {(row["well"], row["field"], row["time_h"]): row["n_cells"] for row in frames}
+    assert all(p.n_cells == counts[p.well, p.field, p.time_h] for p in content.pictures)
+
+
+def test_content_is_that_of_the_tables(finished: Path) -> None:
+    content = read_content(finished)
+    profile = runs.profile(finished)
+    assert content.profile is not None
+    assert content.profile.columns == profile.columns
+    np.testing.assert_array_equal(content.profile.values, profile.values)
+    np.testing.assert_array_equal(content.profile.n_cells, profile.n_cells)
+    np.testing.assert_array_equal(content.profile.n_fields, profile.n_fields)
+    assert content.n_cells == sum(part.n_cells for part in content.manifest.parts)
+    area = [d for d in content.distributions if d.descriptor == "area"]
+    assert sum(d.n_cells for d in area) == content.n_cells
+
+
+def test_two_reports_of_one_run_are_the_same_bytes(run: Path, tmp_path: Path) -> None:
+    first = write_report(run, tmp_path / "a" / "first.html")
+    assert first.read_bytes() == write_report(run, tmp_path / "second.html").read_bytes()
+
+
+def test_without_its_plate_store_the_report_says_what_it_cannot_show(run: Path) -> None:
+    document = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    document["config"]["plate"]["store"] = str(run / "gone.zarr")
+    (run / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    text = words(write_report(run))
+    assert "The plate store cannot be opened" in text
+    assert "whether its frames are simulated is not known here" in text
+
+
+def test_agreement_with_hand_masks_comes_with_its_limits(run: Path) -> None:
+    scores = {"K": 0.66, "R": 0.64, "F1": None}
+    document = {
+        "fields": [{"field": "<s>f1</s>", "chamber": "A", **scores}], "chambers": {"A": scores, "all": scores},
+        "note": "One window for all.",
+    }  # fmt: skip
+    (run / "agreement.json").write_text(json.dumps(document), encoding="utf-8")
+    text = words(write_report(run))
+    assert "A 0.660 0.640 –" in text
+    assert "All fields 0.660 0.640 –" in text
+    assert "leave out many round cells" in text
+    assert "tuned on the same fields" in text
+    assert "&lt;s&gt;f1" in text
+
+
+def test_a_damaged_part_is_an_error_and_no_report(run: Path) -> None:
+    part = next((run / "parts" / "cells").glob("*.parquet"))
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(bytes(content))
+    (run / "report.html").unlink(missing_ok=True)
+    with pytest.raises(InputError, match="part"):
+        write_report(run)
+    assert not (run / "report.html").exists()
+
+
+def test_an_unfinished_run_has_no_report(run: Path) -> None:
+    (run / "manifest.json").unlink()
+    with pytest.raises(InputError, match="no finished run"):
+        write_report(run)
+
+
+@pytest.mark.parametrize("left_out", ["baseline_rmse", "q2", "predictions"])
+def test_a_model_without_baseline_or_q2_is_refused(left_out: str, run: Path) -> None:
+    document = {
+        "kind": "lasso", "validation": "nested", "rmse": 0.5, "baseline_rmse": 1.5, "q2": 0.9, "p_sign_flip": 0.01,
+        "verdict": "better than the baseline", "better_than_baseline": True, "n_rows": 2, "n_groups": 2,
+        "n_parameters": 48, "predictions": [], "coefficients": [], "columns_left_out": [], "wells_left_out": [],
+    }  # fmt: skip
+    del document[left_out]
+    folder = run / "models" / "lasso"
+    folder.mkdir(parents=True)
+    (folder / "evaluation.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"evaluation\.json.*{left_out}"):
+        write_report(run)
+
+
+def test_an_output_that_cannot_be_made_is_told_before_any_work(run: Path) -> None:
+    (run / "manifest.json").unlink()
+    with pytest.raises(OutputError, match="give another"):
+        write_report(run, run / "run.json" / "report.html")
