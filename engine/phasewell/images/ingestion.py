@@ -18,13 +18,12 @@ import numpy as np
 from phasewell.errors import InputError, LockedError, OutputError, UsageError
 from phasewell.images.decode import DEFAULT_TIMEOUT_S, Decoded, DecodeJob, DecodePool
 from phasewell.images.intake import Intake, UnitOutcome, UnitPlan
-from phasewell.images.layouts import LayoutOptions
 from phasewell.images.layouts.folder import printable
 from phasewell.images.platemap import PlateMap
 from phasewell.images.scans import PlannedFrame, Scan, plan_frames
 from phasewell.images.store import PlateWriter, create_plate, open_writer
-from phasewell.images.survey import SAME_PIXEL_SIZE, SourceOptions, nothing_usable, survey_source
-from phasewell.plate import FrameKey, Plate, Unit, parse_well
+from phasewell.images.survey import SAME_PIXEL_SIZE, SourceOptions, make_options, nothing_usable, survey_source
+from phasewell.plate import FrameKey, Plate, Unit
 
 Window = tuple[int, int]
 WINDOW_SAMPLE = 64  # frames, evenly spread over the plate
@@ -106,21 +105,11 @@ def ingest(
     Raises InputError (65) without usable input, UsageError (64), OutputError (73) when `store` cannot be made,
     LockedError (75) while another ingest writes it, StorageError (74) from the disk; run again to resume.
     """
-    options = SourceOptions(
-        layout=layout,
-        names=LayoutOptions(pattern, Path(table) if table is not None else None, columns or {}, well_names or {}),
-        plate=plate,
-        channel=channel,
-        plane=plane,
-        pixel_size_um=pixel_size_um,
-        interval_h=interval_h,
-        first_time_h=first_time_h,
-        wells=tuple(parse_well(well) for well in wells),
-        frame_shape=frame_shape,
-        dtype=dtype,
-        platemap=Path(platemap) if isinstance(platemap, str) else platemap,
-        name=name,
-    )
+    options = make_options(
+        layout, pattern, table, columns, well_names, wells, platemap, plate=plate, channel=channel, plane=plane,
+        pixel_size_um=pixel_size_um, interval_h=interval_h, first_time_h=first_time_h, frame_shape=frame_shape,
+        dtype=dtype, name=name,
+    )  # fmt: skip
     target = Path(store)
     existing = _check_output(target, Path(source))
     known = existing.plate if existing else None

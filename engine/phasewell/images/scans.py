@@ -10,11 +10,10 @@ from typing import Any
 
 from phasewell.images.decode import digest_file
 from phasewell.images.headers import BadImageError
-from phasewell.images.layouts import LayoutOptions
 from phasewell.images.layouts.folder import printable
 from phasewell.images.mosaic import Position, arrange, extend_fields, relative_positions
 from phasewell.images.platemap import PlateMap
-from phasewell.images.survey import Candidate, SourceOptions, Survey, natural_key, survey_source
+from phasewell.images.survey import Candidate, SourceOptions, Survey, make_options, natural_key, survey_source
 from phasewell.images.timegrid import Moment, TimeGrid, make_grid, true_hour
 from phasewell.plate import Field, FrameKey, Plate, parse_well, well_position
 
@@ -174,21 +173,11 @@ def scan(
     `frame_shape` (height, width) and `dtype` (uint8, uint16) are those of most files unless given.
     Raises InputError (65) without usable input, UsageError (64) for arguments that do not fit the source.
     """
-    options = SourceOptions(
-        layout=layout,
-        names=LayoutOptions(pattern, Path(table) if table is not None else None, columns or {}, well_names or {}),
-        plate=plate,
-        channel=channel,
-        plane=plane,
-        pixel_size_um=pixel_size_um,
-        interval_h=interval_h,
-        first_time_h=first_time_h,
-        wells=tuple(parse_well(well) for well in wells),
-        frame_shape=frame_shape,
-        dtype=dtype,
-        platemap=Path(platemap) if isinstance(platemap, str) else platemap,
-        name=name,
-    )
+    options = make_options(
+        layout, pattern, table, columns, well_names, wells, platemap, plate=plate, channel=channel, plane=plane,
+        pixel_size_um=pixel_size_um, interval_h=interval_h, first_time_h=first_time_h, frame_shape=frame_shape,
+        dtype=dtype, name=name,
+    )  # fmt: skip
     return plan_frames(survey_source(source, options), options, None)
 
 

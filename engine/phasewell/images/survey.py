@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from phasewell.errors import InputError, UsageError
 from phasewell.images.decode import digest_file, inspect_file
@@ -19,6 +20,7 @@ from phasewell.images.layouts import Entry, LayoutOptions, Listing, list_source
 from phasewell.images.layouts.folder import Ignored, printable, walk_source
 from phasewell.images.layouts.imagexpress import choose
 from phasewell.images.platemap import PlateMap, read_platemap
+from phasewell.plate import parse_well
 
 DTYPES = ("uint8", "uint16")
 SAME_PIXEL_SIZE = 1e-3  # relative; 0.87 and 0.8708 are one pixel size written with fewer digits
@@ -42,6 +44,26 @@ class SourceOptions:
     dtype: str | None = None
     platemap: Path | PlateMap | None = None
     name: str | None = None
+
+
+def make_options(
+    layout: str,
+    pattern: str | None,
+    table: Path | str | None,
+    columns: dict[str, str] | None,
+    well_names: dict[str, str] | None,
+    wells: Sequence[str],
+    platemap: Path | str | PlateMap | None,
+    **others: Any,
+) -> SourceOptions:
+    """Return the options of `scan` and `ingest` from their arguments; `others` are taken as they are."""
+    return SourceOptions(
+        layout=layout,
+        names=LayoutOptions(pattern, Path(table) if table is not None else None, columns or {}, well_names or {}),
+        wells=tuple(parse_well(well) for well in wells),
+        platemap=Path(platemap) if isinstance(platemap, str) else platemap,
+        **others,
+    )
 
 
 @dataclass(frozen=True)
