@@ -6,6 +6,7 @@ import json as jsonlib
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -64,23 +65,39 @@ def doctor(*, json: Json = False) -> int:
     return EXIT_DONE
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SourceOptions:
+    """How the files of a source are read."""
+
+    layout: Literal["auto", "regex", "table", "imagexpress", "operetta"] = "auto"
+    "Which scheme names the files."
+    pattern: str | None = None
+    "For layout regex: a regular expression with the groups well, field, time, channel."
+    table: Path | None = None
+    "For layout table: CSV or Parquet with file names and plate, well, field, time."
+    pixel_size_um: float | None = None
+    "um per pixel where the files do not say it; there is no default."
+    channel: str | None = None
+    "Which channel makes the plate, where the source has several."
+    plane: str | None = None
+    "Which focal plane, where the source has several."
+    interval_h: float | None = None
+    "Hours between times, where the files only count them."
+    platemap: Path | None = None
+    "CSV or TOML with a row per well: clone, potency, donor and what else is known."
+
+
 @app.command
 def ingest(
     source: Path,
     store: Path,
     *,
-    layout: Literal["auto", "regex", "table", "imagexpress", "operetta"] = "auto",
-    pattern: str | None = None,
-    table: Path | None = None,
-    pixel_size_um: float | None = None,
-    channel: str | None = None,
-    plane: str | None = None,
-    interval_h: float | None = None,
+    options: SourceOptions = SourceOptions(),
     window: tuple[int, int] | None = None,
-    platemap: Path | None = None,
     codec: Literal["raw", "zstd"] = "raw",
     workers: int = 0,
-    dry_run: bool = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> int:
@@ -92,44 +109,26 @@ def ingest(
         Folder of raw frames; it is never written.
     store
         The OME-Zarr plate to make or to extend, such as plate.zarr.
-    pattern
-        For layout regex: a regular expression with the groups well, field, time, channel.
-    table
-        For layout table: CSV or Parquet with file names and plate, well, field, time.
-    pixel_size_um
-        um per pixel where the files do not say it. There is no default.
     window
         Low and high grey value that map a 16-bit plate to 8 bit; fixed at the first ingest. Left out: from a sample.
+    codec
+        How frames are stored: raw, or compressed by zstd.
+    workers
+        Decoding processes; 0 = one per core.
     dry_run
         Only say what would be read: wells x fields x times, missing, duplicates, odd shapes, unmatched names.
     """
     from phasewell.images import describe_intake, scan
     from phasewell.images import ingest as ingest_plate
 
-    options: dict[str, Any] = {
-        "layout": layout,
-        "pattern": pattern,
-        "table": table,
-        "pixel_size_um": pixel_size_um,
-        "channel": channel,
-        "plane": plane,
-        "interval_h": interval_h,
-    }
+    chosen: dict[str, Any] = {**vars(options)}
     if dry_run:
-        found = scan(source, **options)
-        _show(found.to_dict(), describe_intake(found.to_dict()), json)
+        found = scan(source, **chosen).to_dict()
+        _show(found, describe_intake(found), json)
         return EXIT_DONE
     with _progress("ingest", quiet) as progress:
-        report = ingest_plate(
-            source,
-            store,
-            **options,
-            window=window or "auto",
-            platemap=platemap,
-            codec=codec,
-            workers=workers,
-            progress=progress,
-        )
+        chosen |= {"window": window or "auto", "codec": codec, "workers": workers}
+        report = ingest_plate(source, store, **chosen, progress=progress)
     _show(report.to_dict(), describe_intake(report.to_dict()), json)
     return EXIT_DONE if report.is_complete else EXIT_INCOMPLETE
 

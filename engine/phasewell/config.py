@@ -245,5 +245,5 @@ def describe_config(store: str, output: str) -> str:
         for key, item in model.model_fields.items():
             value = given.get((section, key), item.default)
             text = "# " + key + " =" if value is None else f"{key} = {json.dumps(value)}"
-            lines.append(f"{text}  # {item.description}")
+            lines.append(f"{text}  # {' '.join((item.description or '').split())}")
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from phasewell import images, report, runs
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
@@ -41,7 +41,7 @@ def _compute() -> ComputeConfig:
     return ComputeConfig(executor="dask" if importlib.util.find_spec("distributed") else "serial")
 
 
-def _run(store: Path, folder: Path, show: Any, say: Callable[[str], None], labels: str) -> Any:
+def _run(store: Path, folder: Path, show: Any, say: Callable[[str], None], labels: Literal["all", "sample"]) -> Any:
     config = Config(
         plate=PlateConfig(store=store),
         run=RunConfig(output=folder, labels=labels),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasewell.errors import UsageError
+from phasewell.images import open_plate
 from phasewell.potency import fit, load_model, permute_targets
 from phasewell.runs.commit import read_run_document
 from phasewell.runs.run_profile import profile
@@ -41,14 +42,16 @@ def fit_models(
     """
     run = Path(run)
     measured = profile(run, window_h=window_h, fields=fields, seed=seed)
-    plate = _plate_of(run)
+    store = Path(read_run_document(run)["config"]["plate"]["store"])
+    plate = open_plate(store)
     targets, groups = _column(plate, target), _column(plate, group)
-    truth = _true_profile(plate, measured)
+    truth = _true_profile(plate, store, measured, fields, seed)
     accounts = []
     for kind in kinds:
         model = fit(measured, targets, groups, kind, seed=seed)  # type: ignore[arg-type]
         folder = model.save(run / "models" / kind)
-        account = {"kind": kind, "folder": str(folder), "sentence": str(model.evaluation).partition(": ")[2]}
+        sentence = str(model.evaluation).partition(": ")[2]
+        account: dict[str, Any] = {"kind": kind, "folder": str(folder), "sentence": sentence}
         account |= {key: getattr(model.evaluation, key) for key in ("rmse", "baseline_rmse", "q2", "verdict")}
         account |= {"window_h": [measured.times_h[0], measured.times_h[-1]], "fields": measured.n_fields_expected}
         if truth is not None:
@@ -80,12 +83,6 @@ def predict_wells(run: Path | str, model: Path | str) -> list[dict[str, Any]]:
     ]
 
 
-def _plate_of(run: Path) -> Plate:
-    from phasewell.images import open_plate
-
-    return open_plate(read_run_document(run)["config"]["plate"]["store"])
-
-
 def _column(plate: Plate, name: str) -> Mapping[str, Any]:
     found = {well: row[name] for well, row in plate.platemap.items() if row.get(name) is not None}
     if not found:
@@ -97,13 +94,15 @@ def _column(plate: Plate, name: str) -> Mapping[str, Any]:
     return found
 
 
-def _true_profile(plate: Plate, measured: Profile) -> Profile | None:
+def _true_profile(plate: Plate, store: Path, measured: Profile, fields: int | None, seed: int) -> Profile | None:
     """Return the profile of a simulated plate's true label images, over the same hours and fields."""
     if "simulated" not in plate.provenance:
         return None
-    from phasewell.runs.simulate import true_profile
+    from phasewell.descriptors import build_profile
+    from phasewell.runs.simulate import measure_truth
 
-    return true_profile(plate, measured)
+    window_h = (measured.times_h[0], measured.times_h[-1])
+    return build_profile(measure_truth(store, window_h), window_h, fields, seed=seed)
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
