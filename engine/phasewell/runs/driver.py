@@ -78,7 +78,7 @@ def run(config: Config | Path | str, progress: ReportProgress | None = None, res
 
     plate = open_plate(config.plate.store)
     folder = config.run.output
-    executor = make_executor(config.compute, count_workers(config, Device(config.compute.device)))
+    executor = make_executor(config.compute, count_workers(plate, config, Device(config.compute.device)))
     with RunLock(folder), stop_on_signals() as stop, Observer(folder, progress) as observer:
         try:
             manifest = _run_locked(plate, config, executor, observer, stop)

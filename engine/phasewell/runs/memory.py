@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from phasewell.plate import Plate
 
-PROCESS_BYTES = 350_000_000  # interpreter and libraries of one worker
-WORKING_BYTES_PER_PX = 120  # segmentation and descriptors, per pixel of the frames of one call
+PROCESS_BYTES = 250_000_000  # interpreter and libraries of one Dask worker; 100 MB without Dask
+WORKING_BYTES_PER_PX = 100  # segmentation and descriptors, per pixel of the frames of one call; measured 70
 CELL_BYTES = 19 * 8  # one row of the cell table before compression
 CELLS_PER_PX = 600 / 1_000_000  # a dense frame: 600 cells in 1000 x 1000
 LABEL_BYTES_PER_PX = 0.05  # int32 labels under zstd, measured on simulated fields
@@ -25,3 +28,12 @@ def projected_disk_bytes(plate: Plate, n_frames: int, n_label_frames: int) -> in
     pixels = plate.frame_shape[0] * plate.frame_shape[1]
     cells = int(n_frames * pixels * CELLS_PER_PX / 3) * CELL_BYTES
     return 1_000_000 + 4_000 * n_frames + cells + int(n_label_frames * pixels * LABEL_BYTES_PER_PX)
+
+
+def host_memory_bytes() -> int:
+    """Return the memory that processes of this host may use in all: its RAM, or the limit of its container."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no container, or "max"
+        return physical

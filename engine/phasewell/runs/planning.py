@@ -18,11 +18,11 @@ from phasewell.runs.code import code_version
 from phasewell.runs.kept_labels import KeptLabels
 from phasewell.runs.keys import cells_stage, run_id, unit_key
 from phasewell.runs.ledger import Ledger, scan_ledger
-from phasewell.runs.memory import projected_disk_bytes, projected_task_bytes
+from phasewell.runs.memory import host_memory_bytes, projected_disk_bytes, projected_task_bytes
 from phasewell.runs.unit_plan import UnitPlan
 
 # pixels a second of one worker; only lease sizes and the forecast rest on it, never a result
-_PIXELS_PER_S = {"cpu": 10e6, "gpu": 500e6}
+_PIXELS_PER_S = {"cpu": 4e6, "gpu": 500e6}
 SAMPLE_FIELDS = 2  # fields per well and sampled time whose labels are kept for the report
 
 
@@ -128,10 +128,9 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
     remaining = [unit for unit in units if not ledger.is_settled(unit.address) or not kept.holds(unit)]
     device = Device(config.compute.device)
     rate = _PIXELS_PER_S["gpu" if device.is_gpu else "cpu"]
-    workers = count_workers(config, device)
+    workers = count_workers(plate, config, device)
     pixels = plate.frame_shape[0] * plate.frame_shape[1]
     n_frames = sum(unit.n_present for unit in remaining)
-    itemsize = 1 if plate.dtype == "uint8" else 2
     return Plan(
         run_id=run_id(digest, config, code),
         plate=plate.name,
@@ -146,7 +145,7 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
         leases=make_leases(remaining, pixels, rate, config.compute.lease_s, workers),
         pixels_per_s=rate,
         n_fields=len(plate.fields),
-        projected_task_bytes=projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), device.batch_frames),
+        projected_task_bytes=_task_bytes(plate, device),
         disk_needed_bytes=projected_disk_bytes(plate, n_frames, sum(len(unit.label_fields) for unit in remaining)),
         disk_free_bytes=shutil.disk_usage(_existing_parent(output)).free,
         forecast_s=n_frames * pixels / rate / workers,
@@ -154,12 +153,28 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
     )
 
 
-def count_workers(config: Config, device: Device) -> int:
-    """Return how many processes compute at once: one for `serial`; else as configured, by default one per core."""
+def count_workers(plate: Plate, config: Config, device: Device) -> int:
+    """Return how many processes compute at once: one for `serial`, else as configured.
+
+    By default one per core, as far as the projected memory of a task lets them fit into this host.
+    Raises UsageError when the configured number of local processes does not fit.
+    """
     if config.compute.executor == "serial":
         return 1
-    cores = len(os.sched_getaffinity(0))
-    return config.compute.workers or (1 if device.is_gpu else cores)
+    task, memory = _task_bytes(plate, device), host_memory_bytes()
+    fitting = max(memory // task, 1)
+    if config.compute.scheduler is None and config.compute.workers > fitting:
+        raise UsageError(
+            f"compute.workers {config.compute.workers}: each needs about {task >> 20} MiB and this host has "
+            f"{memory >> 20} MiB; expected at most {fitting}"
+        )
+    cores = 1 if device.is_gpu else len(os.sched_getaffinity(0))
+    return config.compute.workers or min(cores, fitting)
+
+
+def _task_bytes(plate: Plate, device: Device) -> int:
+    itemsize = 1 if plate.dtype == "uint8" else 2
+    return projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), device.batch_frames)
 
 
 def select_units(plate: Plate, choice: PlateConfig) -> tuple[Unit, ...]:
