@@ -87,6 +87,20 @@ def test_new_times_wells_and_fields_leave_old_shards_alone(tmp_path: Path) -> No
     assert {Path(path).relative_to(store).parts[:2] for path in changed} == {("A", "01")} and len(changed) == 3
 
 
+def test_a_plate_that_began_with_one_time_goes_on(tmp_path: Path) -> None:
+    source, store = tmp_path / "source", tmp_path / "plate.zarr"
+    write_plate(source, times=1)
+    ingest(source, store, pattern=PATTERN, pixel_size_um=0.87, first_time_h=6.0)
+    assert open_plate(store).times_h == (6.0,)
+    expected = write_plate(source, times=3)
+    with pytest.raises(InputError, match="give interval_h"):
+        ingest(source, store, pattern=PATTERN)
+    ingest(source, store, pattern=PATTERN, interval_h=6.0)
+    check_stored(store, expected)
+    assert open_plate(store).times_h == (6, 12, 18)
+    assert ingest(source, store, pattern=PATTERN).units_written == 0
+
+
 def test_a_repaired_or_changed_file_replaces_its_frame(tmp_path: Path) -> None:
     source, store = tmp_path / "source", tmp_path / "plate.zarr"
     expected = write_plate(source, fields=2, times=1)

@@ -66,8 +66,8 @@ def test_imagexpress_asks_which_of_two_plates(data: Path) -> None:
 def test_imagexpress_times_and_stage_positions(data: Path) -> None:
     found = scan(data / "imagexpress/ImageXpress_exported/9987_Plate_3435", channel="1")
     assert addresses(found) == {(w, f, t) for w in ("B02", "B03") for f in ("1", "2") for t in (0, 1)}
-    # acquisition-time-local of time point 2 minus time point 1: between 27.1 and 27.7 s for the four places
-    assert found.grid.hours[0] == 0 and 27 < found.grid.hours[1] * 3600 < 28
+    # acquisition-time-local of time point 2 minus time point 1 is 27 to 30 s at the four places
+    assert found.grid.hours[0] == 0 and 27 < found.grid.hours[1] * 3600 < 30
     hours = {(f.key.well, f.key.field, f.key.time): f.time_h for f in found.usable}
     assert min(hours.values()) == 0
     assert [(f.name, f.row, f.column) for f in found.fields] == [("1", 0, 0), ("2", 0, 1)]
@@ -159,7 +159,7 @@ def test_t98g_by_its_table(data: Path) -> None:
         address = (row["chamber"] + "01", row["fov"], int(row["time_index"]) - 1)
         assert true_hours[address] == pytest.approx(float(row["time_s"]) / 3600)
     assert len(found.grid.hours) == 15
-    assert found.grid.interval_h == pytest.approx(1 / 6, rel=0.01)  # every 600 s
+    assert found.grid.interval_h == pytest.approx(1 / 6, rel=1e-3)  # every 600 s
     assert found.n_expected == 3 * len(found.fields) * 15 == 31 + len(found.missing)
 
 

@@ -7,7 +7,7 @@ from phasewell.errors import InputError, UsageError
 from phasewell.images.timegrid import Moment, TimeGrid, make_grid, true_hour
 
 
-def grid(moments: list[tuple], interval: float | None = None, first: float = 0.0, known: dict | None = None,
+def grid(moments: list[tuple], interval: float | None = None, first: float | None = None, known: dict | None = None,
          hours: tuple[float, ...] = ()) -> TimeGrid:  # fmt: skip
     return make_grid([Moment(*moment) for moment in moments], interval, first, known or {}, hours)
 
@@ -30,13 +30,27 @@ def test_several_times_without_hours_are_an_error() -> None:
         grid([(1, None, None), (4, None, None)])
 
 
-def test_interval_from_absolute_times() -> None:
-    moments = [(1, None, 1000.0), (1, None, 1060.0), (1, None, 1180.0), (3, None, 8260.0), (3, None, 8320.0)]
+def test_interval_from_absolute_times_at_one_place() -> None:
+    moments = [(1, None, 1000.0, "a"), (1, None, 1060.0, "b"), (1, None, 1999.0, "c")]
+    moments += [(3, None, 8200.0, "a"), (3, None, 8280.0, "b")]
     found = grid(moments)
-    # medians: 60 s and 7290 s after the first frame; half of the difference
-    assert found.hours == (0.0, pytest.approx(3615 / 3600, abs=1e-6), pytest.approx(7230 / 3600, abs=1e-6))
+    # places a and b: 7200 s and 7220 s over two steps; c was seen once and says nothing
+    assert found.hours == (0.0, pytest.approx(3605 / 3600, abs=1e-6), pytest.approx(7210 / 3600, abs=1e-6))
     assert found.origin_s == 1000.0
-    assert true_hour(Moment(3, None, 8320.0), found.origin_s, 0.0) == pytest.approx(7320 / 3600)
+    assert true_hour(Moment(3, None, 8280.0), found.origin_s, 0.0) == pytest.approx(7280 / 3600)
+
+
+def test_hours_beside_numbers_set_the_first_hour() -> None:
+    moments = [(n, 6.0 * n + late, None, "a") for n, late in ((1, 0.1), (2, 0.0), (3, 0.05), (4, 0.1))]
+    assert grid(moments, 6.0).hours == (6.075, 12.075, 18.075, 24.075)
+    assert grid(moments, 6.0, 6.0).hours == (6, 12, 18, 24)
+    assert grid([(n - 1, hour - 6, None, "a") for n, hour, _, _ in moments], 6.0).hours == (0, 6, 12, 18)
+    assert grid([(5, 30.0, None, "a")]).hours == (30.0,)
+
+
+def test_a_store_that_ingest_did_not_make_is_not_continued() -> None:
+    with pytest.raises(UsageError, match="not made by ingest"):
+        grid([(1, None, None)], 6.0, hours=(0.0, 6.0))
 
 
 def test_hours_in_names_are_the_grid() -> None:

@@ -83,7 +83,7 @@ def ingest(
     plane: str | None = None,
     pixel_size_um: float | None = None,
     interval_h: float | None = None,
-    first_time_h: float = 0.0,
+    first_time_h: float | None = None,
     wells: Sequence[str] = (),
     frame_shape: tuple[int, int] | None = None,
     dtype: str | None = None,
@@ -118,10 +118,10 @@ def ingest(
     _check_choice(survey.channel, survey.plane, known)
     found = plan_frames(survey, options, known)
     with DecodePool(workers, timeout_s) as pool:
-        writer = existing or _create(target, found, window, codec, options, pool)
+        writer = existing or _create(target, found, window, codec, pool)
         with _lock(target):
             if existing:
-                _extend(writer, found, options)
+                _extend(writer, found)
             return _take_in(target, found, writer, pool, existing is None, verify, progress)
 
 
@@ -167,7 +167,7 @@ def _fit_to_store(options: SourceOptions, known: Plate | None, window: Window | 
         pixel_size_from="of the store",
         channel=options.channel or known.provenance.get("channel"),
         plane=options.plane or known.provenance.get("plane"),
-        first_time_h=float(known.provenance.get("first_time_h", options.first_time_h)),
+        first_time_h=known.times_h[0],
     )
 
 
@@ -179,7 +179,7 @@ def _check_choice(channel: str | None, plane: str | None, known: Plate | None) -
 
 
 def _create(
-    store: Path, found: Scan, window: Window | str | None, codec: Literal["raw", "zstd"], options: SourceOptions,
+    store: Path, found: Scan, window: Window | str | None, codec: Literal["raw", "zstd"],
     pool: DecodePool,
 ) -> PlateWriter:  # fmt: skip
     survey = found.survey
@@ -197,13 +197,13 @@ def _create(
         window=chosen,
         codec=codec,
         platemap=survey.platemap,
-        provenance=_provenance(found, options)
+        provenance=_provenance(found)
         | {"pixel_size_from": survey.pixel_size_source or ""}
         | ({"window_from": window_from} if window_from else {}),
     )
 
 
-def _provenance(found: Scan, options: SourceOptions) -> dict[str, str]:
+def _provenance(found: Scan) -> dict[str, str]:
     survey, grid = found.survey, found.grid
     values: dict[str, Any] = {
         "layout": survey.listing.layout,
@@ -213,7 +213,6 @@ def _provenance(found: Scan, options: SourceOptions) -> dict[str, str]:
         "times_from": grid.source,
         "times_by": "hour" if grid.by_hour else "number",
         "first_time": grid.first,
-        "first_time_h": options.first_time_h,
         "interval_h": None if grid.by_hour else grid.interval_h,
         "time_tolerance_h": grid.tolerance_h,
         "time_origin_s": grid.origin_s,
@@ -221,10 +220,10 @@ def _provenance(found: Scan, options: SourceOptions) -> dict[str, str]:
     return {key: str(value) for key, value in values.items() if value is not None}
 
 
-def _extend(writer: PlateWriter, found: Scan, options: SourceOptions) -> None:
+def _extend(writer: PlateWriter, found: Scan) -> None:
     stored = writer.plate
     names = {place.name for place in stored.fields}
-    updates = {k: v for k, v in _provenance(found, options).items() if k not in stored.provenance or k == "times_from"}
+    updates = {k: v for k, v in _provenance(found).items() if k not in stored.provenance or k == "times_from"}
     writer.extend(
         times_h=found.grid.hours[len(stored.times_h) :],
         wells=[well for well in found.wells if well not in stored.wells],

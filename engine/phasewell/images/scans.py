@@ -155,7 +155,7 @@ def scan(
     plane: str | None = None,
     pixel_size_um: float | None = None,
     interval_h: float | None = None,
-    first_time_h: float = 0.0,
+    first_time_h: float | None = None,
     wells: Sequence[str] = (),
     frame_shape: tuple[int, int] | None = None,
     dtype: str | None = None,
@@ -169,7 +169,8 @@ def scan(
     `table` is a CSV, TSV or Parquet; `columns` says which column plays which role where the usual names do not.
     `well_names` maps names of the source to wells. `plate`, `channel`, `plane` choose one of several.
     `pixel_size_um` is needed where no metadata say it; `interval_h` where times have numbers and no hours;
-    `first_time_h` is the hour of the first time. `wells` and the wells of `platemap` are expected even when absent.
+    `first_time_h` is the hour of the first time, else as the source says,
+    else 0. `wells` and the wells of `platemap` are expected even when absent.
     `frame_shape` (height, width) and `dtype` (uint8, uint16) are those of most files unless given.
     Raises InputError (65) without usable input, UsageError (64) for arguments that do not fit the source.
     """
@@ -185,7 +186,7 @@ def plan_frames(survey: Survey, options: SourceOptions, store: Plate | None) -> 
     """Return the frames of a survey on the grid of a plate: `store`'s, extended, or a new one."""
     placed = [c for c in survey.candidates if c.entry.well is not None and not _has_bad_address(c)]
     unplaced = tuple(c for c in survey.candidates if c.entry.well is None or _has_bad_address(c))
-    moments = [Moment(c.entry.time, c.entry.time_h, _acquired(c)) for c in placed]
+    moments = [Moment(c.entry.time, c.entry.time_h, _acquired(c), f"{c.entry.well} {c.entry.field}") for c in placed]
     known = store.provenance if store else {}
     grid = make_grid(moments, options.interval_h, options.first_time_h, known, store.times_h if store else ())
     platemap = {parse_well(well): columns for well, columns in survey.platemap.items()}

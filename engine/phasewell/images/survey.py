@@ -38,7 +38,7 @@ class SourceOptions:
     pixel_size_um: float | None = None
     pixel_size_from: str = "given by the caller"
     interval_h: float | None = None
-    first_time_h: float = 0.0
+    first_time_h: float | None = None
     wells: tuple[str, ...] = ()
     frame_shape: tuple[int, int] | None = None
     dtype: str | None = None

@@ -56,58 +56,76 @@ class Moment:
     number: int | None  # as the source counts; None where it does not count
     hour: float | None  # since the source's zero
     acquired_s: float | None  # absolute
+    place: str = ""  # well and field: the hours between two times are taken at one place
 
 
-def true_hour(moment: Moment, origin_s: float | None, first_h: float) -> float | None:
+def true_hour(moment: Moment, origin_s: float | None, first_h: float | None) -> float | None:
     """Return the true hour of a frame on the plate's axis, or None when the source does not say it."""
     if moment.hour is not None:
         return moment.hour
     if moment.acquired_s is None or origin_s is None:
         return None
-    return round(first_h + (moment.acquired_s - origin_s) / 3600, 9)
+    return round((first_h or 0.0) + (moment.acquired_s - origin_s) / 3600, 9)
 
 
 def make_grid(
     moments: Sequence[Moment],
     interval_h: float | None,
-    first_h: float,
+    first_h: float | None,
     known: Mapping[str, str],
     hours: Sequence[float],
 ) -> TimeGrid:
     """Return the grid of a plate. `known` and `hours` are the provenance and the hours of the store, if there is one.
 
-    Raises UsageError for an interval that contradicts the store, InputError when several times have no hours.
+    The first hour is `first_h`, or else what the source's hours say (0 when they begin within a quarter interval of
+    it), or 0. Raises UsageError for what contradicts the store, InputError when several times have no hours.
     """
-    if interval_h is not None and not 0 < interval_h < 1e5:
-        raise UsageError(f"interval_h {interval_h}: expected hours between two times, above 0")
-    if "interval_h" in known:
-        stored = float(known["interval_h"])
-        if interval_h is not None and abs(interval_h - stored) > _SAME_H:
-            raise UsageError(f"interval_h {interval_h}: the store has {stored}; leave it out, or use a new store")
-        interval_h = stored
+    interval_h = _check_interval(interval_h, known, hours)
     numbers = {moment.number or 0 for moment in moments}
     named = {round(moment.hour, 9) for moment in moments if moment.hour is not None}
     by_hour = known.get("times_by") == "hour" if hours else bool(named)
-    by_hour = by_hour and all(moment.number is None for moment in moments)
-    if by_hour:
+    if by_hour and all(moment.number is None for moment in moments):
         return _grid_by_hour(named, moments, hours)
     absolute = [moment.acquired_s for moment in moments if moment.acquired_s is not None]
     origin = float(known["time_origin_s"]) if "time_origin_s" in known else min(absolute, default=None)
     first = int(known.get("first_time", min(numbers)))
     count = max(len(hours), max(numbers) - first + 1)
     if count > MAX_TIMES:
-        raise InputError(
-            f"times {first} to {max(numbers)}: too many; if these are dates, name hours in the pattern instead"
-        )
+        raise InputError(f"times {first} to {max(numbers)}: too many; if these are dates, name hours instead")
+    source = known.get("times_from", "interval_h") if "interval_h" in known else "interval_h"
+    if count > 1 and interval_h is None:
+        interval_h, source = _estimate_interval(moments), "times in the metadata"
+    start = hours[0] if hours else _first_hour(moments, interval_h, first_h, first)
     if count == 1:
-        return TimeGrid(tuple(hours) or (float(first_h),), first, False, None, origin)
-    start, source = (hours[0] if hours else first_h), "interval_h"
-    if interval_h is None:
-        interval_h, source = _estimate_interval(moments, origin, first_h), "times in the metadata"
-    elif "interval_h" in known:
-        source = known.get("times_from", source)
+        return TimeGrid((start,), first, False, None, origin)
+    assert interval_h is not None
     grid = [*hours, *(round(start + step * interval_h, 9) for step in range(len(hours), count))]
     return TimeGrid(tuple(grid), first, False, interval_h, origin, source)
+
+
+def _check_interval(interval_h: float | None, known: Mapping[str, str], hours: Sequence[float]) -> float | None:
+    if hours and "times_by" not in known:
+        raise UsageError("this store was not made by ingest, so its times cannot be continued; use a new store")
+    if interval_h is not None and not 0 < interval_h < 1e5:
+        raise UsageError(f"interval_h {interval_h}: expected hours between two times, above 0")
+    if "interval_h" not in known:
+        return interval_h
+    stored = float(known["interval_h"])
+    if interval_h is not None and abs(interval_h - stored) > _SAME_H:
+        raise UsageError(f"interval_h {interval_h}: the store has {stored}; leave it out, or use a new store")
+    return stored
+
+
+def _first_hour(moments: Sequence[Moment], interval_h: float | None, first_h: float | None, first: int) -> float:
+    if first_h is not None:
+        return float(first_h)
+    offsets = [
+        moment.hour - ((moment.number or 0) - first) * (interval_h or 0.0)
+        for moment in moments
+        if moment.hour is not None
+    ]
+    offset = round(statistics.median(offsets), 6) if offsets else 0.0
+    return 0.0 if interval_h is not None and abs(offset) <= interval_h / 4 else offset
 
 
 def _grid_by_hour(named: set[float], moments: Sequence[Moment], hours: Sequence[float]) -> TimeGrid:
@@ -121,19 +139,23 @@ def _grid_by_hour(named: set[float], moments: Sequence[Moment], hours: Sequence[
     return TimeGrid(grid, by_hour=True, interval_h=min(steps, default=None), source="hours in the names or the table")
 
 
-def _estimate_interval(moments: Sequence[Moment], origin_s: float | None, first_h: float) -> float:
-    by_number: dict[int, list[float]] = {}
+def _estimate_interval(moments: Sequence[Moment]) -> float:
+    """Return the median, over the places that were seen at two times or more, of their hours per time."""
+    series: dict[str, dict[int, float]] = {}
     for moment in moments:
-        hour = true_hour(moment, origin_s, first_h)
+        hour = true_hour(moment, 0.0, 0.0)
         if hour is not None:
-            by_number.setdefault(moment.number or 0, []).append(hour)
-    medians = {number: statistics.median(values) for number, values in by_number.items()}
+            series.setdefault(moment.place, {}).setdefault(moment.number or 0, hour)
+    rates = [
+        (times[max(times)] - times[min(times)]) / (max(times) - min(times))
+        for times in series.values()
+        if len(times) > 1
+    ]
+    numbers = sorted({moment.number or 0 for moment in moments})
     remedy = "give interval_h, the hours between two times"
-    if len(medians) < 2:
-        numbers = sorted({moment.number or 0 for moment in moments})
+    if not rates:
         raise InputError(f"times {numbers[0]} to {numbers[-1]}: the source does not say their hours; {remedy}")
-    first, last = min(medians), max(medians)
-    interval = round((medians[last] - medians[first]) / (last - first), 6)
+    interval = round(statistics.median(rates), 6)
     if interval <= 0:
-        raise InputError(f"times {first} and {last}: {medians[first]} h and {medians[last]} h do not rise; {remedy}")
+        raise InputError(f"times {numbers[0]} to {numbers[-1]}: their hours do not rise; {remedy}")
     return interval
