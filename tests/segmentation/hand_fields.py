@@ -21,14 +21,16 @@ def read_chambers(folder: Path) -> dict[str, str]:
     return {Path(row["mask"]).parent.name: row["chamber"] for row in manual}
 
 
-def read_field(folder: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def read_field(
+    folder: Path, name: str, window: tuple[int, int] = WINDOW
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return (pixels, hand labels) of one field; set01 is the first frame of the time-lapse."""
     real = folder / "t98g_phase"
     hand = real / "manual_fovs" / name
     raw = hand / "raw.tif"
     if not raw.exists():
         raw = real / "timelapse_xy01" / "images" / "20180101ef002xy01t01.tif"
-    low, high = WINDOW
+    low, high = window
     pixels = tifffile.imread(raw).astype(np.int64)
     mapped = np.clip(pixels - low, 0, high - low) * 255 // (high - low)
     return mapped.astype(np.uint8), np.asarray(Image.open(hand / "instances_ids.png"))

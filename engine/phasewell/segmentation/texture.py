@@ -55,4 +55,5 @@ def gradient_energy(xp: Any, grey: Array, half: int) -> Array:
 def background_distance(xp: Any, grey: Array) -> Array:
     """Return the squared distance from the background's grey level, int32: what is binarised without step 2."""
     level = grey.astype(xp.int32) - BACKGROUND_LEVEL
-    return level * level
+    squared: Array = level * level
+    return squared
