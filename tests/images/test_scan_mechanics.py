@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,13 @@ def test_a_true_time_off_the_grid_is_flagged(tmp_path: Path) -> None:
     found = scan(tmp_path, table="t.csv", pixel_size_um=1.0, interval_h=6.0)
     assert [(frame.time_h, frame.flags) for frame in found.usable] == [(0.2, ()), (6.1, ()), (14, ("time_off_grid",))]
     assert found.to_dict()["time_tolerance_h"] == 1.5
+
+
+def test_a_scan_keeps_no_kilobytes_per_file(tmp_path: Path) -> None:
+    """Strip tables and descriptions are large where a plate has a hundred thousand files."""
+    pixels = picture(1, (600, 8))
+    for field in range(20):
+        data = tiff_bytes(pixels, rowsperstrip=1, description=b"x" * 20_000)
+        (tmp_path / f"A1_s{field}_t0.tif").write_bytes(data)
+    found = scan(tmp_path, pattern=PATTERN, pixel_size_um=1.0)
+    assert len(pickle.dumps(found)) / 20 < 2_000

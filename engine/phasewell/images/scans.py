@@ -169,8 +169,8 @@ def scan(
     `table` is a CSV, TSV or Parquet; `columns` says which column plays which role where the usual names do not.
     `well_names` maps names of the source to wells. `plate`, `channel`, `plane` choose one of several.
     `pixel_size_um` is needed where no metadata say it; `interval_h` where times have numbers and no hours;
-    `first_time_h` is the hour of the first time, else as the source says,
-    else 0. `wells` and the wells of `platemap` are expected even when absent.
+    `first_time_h` is the hour of the first time, else as the source says, else 0.
+    `wells` and the wells of `platemap` are expected even when absent.
     `frame_shape` (height, width) and `dtype` (uint8, uint16) are those of most files unless given.
     Raises InputError (65) without usable input, UsageError (64) for arguments that do not fit the source.
     """
