@@ -18,19 +18,8 @@ from phasewell.simulation.population import populate
 from phasewell_kernels import cpu
 
 SOURCE = Path(phasewell_kernels.__file__).parent / "render.cuh"
-NAMES = [
-    "frames",
-    "offsets",
-    "cells",
-    "outlines",
-    "profiles",
-    "texture",
-    "mottle",
-    "reach",
-    "profile_scale",
-    "pixels",
-    "labels",
-]
+NAMES = ("frames", "offsets", "cells", "outlines", "profiles", "texture", "mottle", "reach", "profile_scale")
+NAMES += ("pixels", "labels")
 
 
 def arguments() -> dict[str, Any]:

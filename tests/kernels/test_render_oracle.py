@@ -9,47 +9,14 @@ import pytest
 from phasewell.simulation.optics import optics, texture_tile
 from phasewell_kernels import cpu
 
-CELL = [
-    "y",
-    "x",
-    "cosine",
-    "sine",
-    "half_length",
-    "knot_scale",
-    "top",
-    "left",
-    "bottom",
-    "right",
-    "kind",
-    "label",
-    "amplitude",
-    "plateau",
-    "texture_amplitude",
-    "texture_scale",
-    "texture_v",
-    "texture_u",
-    "nucleus_u",
-    "nucleus_scale",
-    "nucleus_amplitude",
-    "upper_most",
-    "lower_most",
-    "most_pp",
-    "most_pm",
-    "most_mp",
-    "most_mm",
-]
-FRAME = [
-    "level",
-    "slope_y",
-    "slope_x",
-    "bend_y",
-    "bend_x",
-    "mottle_amplitude",
-    "mottle_v",
-    "mottle_u",
-    "noise",
-    "noise_key",
-]
+CELL = tuple(
+    """y x cosine sine half_length knot_scale top left bottom right kind label amplitude plateau texture_amplitude
+    texture_scale texture_v texture_u nucleus_u nucleus_scale nucleus_amplitude upper_most lower_most
+    most_pp most_pm most_mp most_mm""".split()  # noqa: SIM905
+)
+FRAME = tuple(
+    "level slope_y slope_x bend_y bend_x mottle_amplitude mottle_v mottle_u noise noise_key".split()  # noqa: SIM905
+)
 
 
 def hash32(x: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from phasewell.errors import InputError, OutputError, UsageError
 from phasewell.images import open_plate
-from phasewell.runs.simulate import measure_truth, read_simulation, simulate
+from phasewell.runs.simulated_plates import measure_truth, read_simulation, simulate
 from phasewell.simulation import drop_frame_touching, render_unit
 
 SMALL: dict[str, Any] = {"clones": 3, "fields": 5, "times": 2, "seed": 6, "frame_shape": (96, 130)}
@@ -73,6 +73,14 @@ def test_another_plate_in_the_folder_is_refused(store: Path, other: dict[str, An
     assert contents(store) == before
 
 
+def test_the_package_keeps_the_function_after_the_module_was_imported() -> None:
+    import phasewell
+    import phasewell.runs
+
+    assert phasewell.simulate is simulate
+    assert phasewell.runs.simulate is simulate
+
+
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputError):
@@ -109,7 +117,7 @@ def test_true_moments_are_those_of_the_true_labels(store: Path) -> None:
 def test_damaged_truth_and_wrong_arguments_are_named(store: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="workers"):
         simulate(tmp_path / "plate.zarr", workers=-1)
-    with pytest.raises(InputError, match="truth.json"):
+    with pytest.raises(InputError, match=r"truth\.json"):
         read_simulation(tmp_path)
     document = json.loads((store / "truth.json").read_text())
     document["clones"][0]["potency"] += 1

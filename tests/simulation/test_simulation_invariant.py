@@ -107,7 +107,7 @@ def test_the_truth_document_brings_the_plan_back() -> None:
     document = document_of(plan)
     assert plan_from_truth(document, "truth.json") == plan
     for change in ({"simulation_version": 0}, {"arguments": {}}, {"clones": []}):
-        with pytest.raises(InputError, match="truth.json"):
+        with pytest.raises(InputError, match=r"truth\.json"):
             plan_from_truth({**document, **change}, "truth.json")
 
 

@@ -16,7 +16,7 @@ _PUBLIC = {
     "predict_wells": "phasewell.runs.fitting",
     "profile": "phasewell.runs.run_profile",
     "run": "phasewell.runs.driver",
-    "simulate": "phasewell.runs.simulate",
+    "simulate": "phasewell.runs.simulated_plates",
     "status": "phasewell.runs.monitor",
 }
 
