@@ -71,7 +71,7 @@ def test_undefined_and_constant_columns() -> None:
     assert model.evaluation.n_parameters == 47
     constant = profile.columns[7].title
     assert constant not in {c.title for c in model.evaluation.coefficients}
-    with pytest.raises(InputError, match="undefined"):
+    with pytest.raises(InputError, match="most of them in A01"):
         fit(replace(profile, values=np.full_like(values, np.nan)), target, groups)
 
 

@@ -76,9 +76,11 @@ def training_table(profile: Profile, targets: Targets, groups: Groups | None) ->
     values = profile.values[chosen]
     defined = np.asarray(np.isfinite(values).all(axis=0))
     if not defined.any():
+        worst = int(np.isfinite(values).sum(axis=1).argmin())
         raise InputError(
-            f"fit: every one of {values.shape[1]} profile columns is undefined in some well of {', '.join(wells)}; "
-            "take out the wells or hours without cells"
+            f"fit: each of {values.shape[1]} profile columns is undefined in some well, most of them in {wells[worst]} "
+            f"({int((~np.isfinite(values[worst])).sum())}); leave that well out of the targets, or hours without cells "
+            "out of the window"
         )
     used = set(chosen)
     return TrainingTable(
