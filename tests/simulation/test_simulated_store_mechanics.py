@@ -106,6 +106,11 @@ def test_true_moments_are_those_of_the_true_labels(store: Path) -> None:
 
     moments, plan = measure_truth(store, workers=2), read_simulation(store)
     assert moments.measured.all()
+    later = measure_truth(store, window_h=(12, 90))
+    assert later.times_h == (12.0,)
+    np.testing.assert_array_equal(later.moments.mean, moments.moments.mean[:, 1:])
+    with pytest.raises(UsageError, match="no hour"):
+        measure_truth(store, window_h=(7, 11))
     for i, clone in enumerate(plan.clones):
         pixels, labels = render_unit(plan, clone.well, 1)
         cells = describe(FrameBatch(pixels, 0.87), drop_frame_touching(labels), device="cpu")

@@ -99,7 +99,7 @@ def _true_profile(plate: Plate, store: Path, measured: Profile, fields: int | No
     if "simulated" not in plate.provenance:
         return None
     from phasewell.descriptors import build_profile
-    from phasewell.runs.simulate import measure_truth
+    from phasewell.runs.simulated_plates import measure_truth
 
     window_h = (measured.times_h[0], measured.times_h[-1])
     return build_profile(measure_truth(store, window_h), window_h, fields, seed=seed)

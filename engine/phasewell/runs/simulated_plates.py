@@ -86,18 +86,26 @@ def read_simulation(store: Path | str) -> SimulationPlan:
 
 
 def measure_truth(
-    store: Path | str, workers: int = 0, progress: Callable[[int, int], None] | None = None
+    store: Path | str,
+    window_h: tuple[float, float] | None = None,
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> FieldMoments:
     """Measure the true cells of a simulated plate on its stored frames: the profile a perfect segmentation gives.
 
     The true labels are drawn again from the seed; cells cut by the frame are left out, as in a run.
-    `progress` is called with (frames done, frames). Raises InputError as `read_simulation` does.
+    `window_h` is the first and last hour, inclusive; None = all. `progress` is called with (frames done, frames).
+    Raises InputError as `read_simulation` does, UsageError when no hour lies in the window.
     """
     from phasewell.images import open_plate
     from phasewell.profiles import FieldMoments, Moments
 
     plan, plate = read_simulation(store), open_plate(store)
-    units, done = list(plate.units()), 0
+    first, last = window_h or (plate.times_h[0], plate.times_h[-1])
+    times = [i for i, hour in enumerate(plate.times_h) if first <= hour <= last]
+    if not times:
+        raise UsageError(f"plate {plate.name}: no hour in {first:g}..{last:g}; it has {plate.times_h}")
+    units, done = [unit for unit in plate.units() if unit.time in times], 0
     stop = threading.Event()
     with _pool(workers or len(os.sched_getaffinity(0)), stop) as pool:
         futures = [pool.submit(_measure_unit, plan, plate, unit, stop) for unit in units]
@@ -107,12 +115,13 @@ def measure_truth(
             done += plan.n_fields
             if progress:
                 progress(done, len(units) * plan.n_fields)
-    shape = (len(plate.wells), len(plate.times_h), len(plate.fields))
+    shape = (len(plate.wells), len(times), len(plate.fields))
     moments = Moments(*(np.stack(column).reshape(*shape, -1) for column in zip(*(m for m, _ in measured), strict=True)))
     n_cells = np.stack([n for _, n in measured]).reshape(shape)
     names = tuple(field.name for field in plate.fields)
     everything = np.ones(shape, np.bool_)
-    return FieldMoments(plate.wells, plate.times_h, names, moments, n_cells, everything, plate.pixel_size_um)
+    hours = tuple(plate.times_h[i] for i in times)
+    return FieldMoments(plate.wells, hours, names, moments, n_cells, everything, plate.pixel_size_um)
 
 
 def _open_store(path: Path, plan: SimulationPlan, dtype: str) -> PlateWriter:
