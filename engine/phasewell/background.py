@@ -37,7 +37,7 @@ def box_sum(xp: Any, padded: Array, half: int) -> Array:
 def window_sum(xp: Any, values: Array, size: int, axis: int) -> Array:
     """Return the sums of `size` neighbours along axis 1 or 2; that axis gets shorter by size - 1.
 
-    Integers of the dtype of `values`, which must hold every sum; what it overflows in between cancels out.
+    Integers of the dtype of `values`, which must hold every sum.
     """
     length = values.shape[axis] - size + 1
 
@@ -45,13 +45,6 @@ def window_sum(xp: Any, values: Array, size: int, axis: int) -> Array:
         taken: Array = array[:, start : start + count] if axis == 1 else array[:, :, start : start + count]
         return taken
 
-    if size > 16:
-        running = xp.cumsum(values, axis=axis, dtype=values.dtype)
-        total = part(running, size - 1, length)
-        sums: Array = xp.concatenate(
-            [part(total, 0, 1), part(total, 1, length - 1) - part(running, 0, length - 1)], axis
-        )
-        return sums
     # sums of 1, 2, 4... neighbours, added up along the binary digits of the size
     sums, start, power = xp.zeros((), values.dtype), 0, 1
     while power <= size:

@@ -46,7 +46,7 @@ def test_presets_name_every_key(preset: str) -> None:
 
 def test_overrides_win_and_none_keeps_the_preset() -> None:
     recipe = make_recipe(SegmentationConfig(otsu_percent=70, seam_level=None, speck_area_um2=0), 0.8708)
-    assert (recipe.otsu_percent, recipe.seam_level, recipe.speck_area_px) == (70, 60, 0)
+    assert (recipe.otsu_percent, recipe.seam_level, recipe.speck_area_px) == (70, 65, 0)
 
 
 SWITCHES = [

@@ -112,12 +112,12 @@ def test_smoothed_distance_is_a_sum_of_sixteenths(seed: int, level: int) -> None
         assert smoothed_distance(np, mask, grey, level)[0, y, x] == expected
 
 
-def test_bright_seams_are_means_of_nine_pixels_above_the_level() -> None:
+def test_bright_seams_are_means_of_25_pixels_above_the_level() -> None:
     grey = np.random.default_rng(2).integers(100, 256, (1, 12, 9)).astype(np.uint8)
-    padded = np.pad(grey[0].astype(int), 1, mode="symmetric")
+    padded = np.pad(grey[0].astype(int), 2, mode="symmetric")
     seams = bright_seams(np, grey, 50)
     for y, x in np.ndindex(12, 9):
-        assert seams[0, y, x] == (padded[y : y + 3, x : x + 3].mean() > 178)
+        assert seams[0, y, x] == (padded[y : y + 5, x : x + 5].mean() > 178)
 
 
 @pytest.mark.parametrize("gap", [0, 6])

@@ -26,8 +26,8 @@ PRESETS: dict[str, SegmentationConfig] = {
         object_area_um2=455.0,
         hole_area_um2=455.0,
         wall_depth_um=220.0,
-        split_depth_um=3.05,
-        seam_level=60,
+        split_depth_um=2.83,
+        seam_level=65,
         remove_frame_touching=True,
     ),
     # the order of the paper without additions: a wide window closes the holes, a wide erosion takes the halo off

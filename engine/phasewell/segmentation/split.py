@@ -52,12 +52,12 @@ def smoothed_distance(xp: Any, mask: Array, grey: Array, seam_level: int = 0) ->
 
 
 def bright_seams(xp: Any, grey: Array, level: int) -> Array:
-    """Return where the mean over 3 x 3 pixels exceeds the background by more than `level` grey levels, bool.
+    """Return where the mean over 5 x 5 pixels exceeds the background by more than `level` grey levels, bool.
 
     In phase contrast, halos line the border between two cells that touch; `grey` is background-adjusted, uint8.
     """
-    padded = mirror_pad(xp, grey, 1, repeat_edge=True).astype(xp.int16)
-    seams: Array = box_sum(xp, padded, 1) > 9 * (BACKGROUND_LEVEL + level)
+    padded = mirror_pad(xp, grey, _SMOOTHING_HALF_PX, repeat_edge=True).astype(xp.int16)
+    seams: Array = box_sum(xp, padded, _SMOOTHING_HALF_PX) > 25 * (BACKGROUND_LEVEL + level)
     return seams
 
 
