@@ -127,6 +127,7 @@ def test_second_run_is_refused_and_the_first_goes_on(make_config: Make) -> None:
             with pytest.raises(LockedError) as caught:
                 runs.run(config)
             refusals.append(str(caught.value))
+            assert caught.value.__notes__ == ['status=refused done=0 quarantined=0 missing=0 resume="the same call"']
             assert runs.status(config.run.output)["state"] == "running"
 
     assert runs.run(config, progress=start_another).n_processed == 15

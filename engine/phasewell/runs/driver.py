@@ -28,7 +28,7 @@ from phasewell.runs.interruption import InterruptedRunError, StopSignal, stop_on
 from phasewell.runs.kept_labels import prepare_labels
 from phasewell.runs.ledger import Ledger, prepare_folders, restore_parts, retire_parts, scan_ledger
 from phasewell.runs.lock import RunLock
-from phasewell.runs.observation import Observer, ReportProgress
+from phasewell.runs.observation import Observer, ReportProgress, last_line
 from phasewell.runs.planning import Plan, count_workers, cut_leases, plan_plate
 from phasewell.runs.receipts import Executor, TaskContext, WorkersLostError
 from phasewell.runs.unit_plan import UnitPlan
@@ -67,13 +67,21 @@ def run(config: Config | Path | str, progress: ReportProgress | None = None, res
     The bytes of parts, profile and manifest depend on plate, configuration and code only. A finished run is verified
     and left untouched. Raises UsageError (64), InputError (65), UnavailableError (69), OutputError (73),
     StorageError (74), LockedError (75), StalledError (76), SecurityError (77) and InterruptedRunError (130, 143);
-    each but 75 leaves `status.json`, and after each the same call goes on where this one stopped.
+    each carries the last line as a note, and after each the same call goes on where this one stopped.
     """
     if not isinstance(config, Config):
         resume = resume or f"phasewell run {shlex.quote(str(config))}"
         config = load_config(config)
     resume = resume or "the same call"
-    config = _absolute(config)
+    try:
+        return _run(_absolute(config), progress, resume)
+    except PhasewellError as error:
+        if not hasattr(error, "__notes__"):  # refused before anything was counted
+            error.add_note(last_line("refused", {}, resume))
+        raise
+
+
+def _run(config: Config, progress: ReportProgress | None, resume: str) -> RunResult:
     from phasewell.images import open_plate
 
     plate = open_plate(config.plate.store)
@@ -91,17 +99,17 @@ def run(config: Config | Path | str, progress: ReportProgress | None = None, res
         complete = manifest.n_processed == manifest.n_expected
         code = EXIT_DONE if complete else EXIT_INCOMPLETE
         line = observer.finish("done" if complete else "incomplete", code, resume)
-        return RunResult(
-            folder=folder,
-            run_id=manifest.run_id,
-            n_expected=manifest.n_expected,
-            n_processed=manifest.n_processed,
-            n_quarantined=manifest.n_quarantined,
-            n_missing=manifest.n_missing,
-            n_cells=sum(part.n_cells for part in manifest.parts),
-            exit_code=code,
-            last_line=line,
-        )
+    return RunResult(
+        folder=folder,
+        run_id=manifest.run_id,
+        n_expected=manifest.n_expected,
+        n_processed=manifest.n_processed,
+        n_quarantined=manifest.n_quarantined,
+        n_missing=manifest.n_missing,
+        n_cells=sum(part.n_cells for part in manifest.parts),
+        exit_code=code,
+        last_line=line,
+    )
 
 
 def _absolute(config: Config) -> Config:

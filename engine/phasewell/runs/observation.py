@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +42,7 @@ class Observer:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
+        (self.folder / STATUS_NAME).unlink(missing_ok=True)  # it told of the run before
         self._thread.start()
         return self
 
@@ -119,10 +120,7 @@ class Observer:
 
     def finish(self, status: str, exit_code: int, resume: str, message: str | None = None) -> str:
         """Write status.json as far as the disk allows and return the last line."""
-        line = (
-            f"status={status} done={self.n_processed} quarantined={self.n_quarantined} missing={self.n_missing} "
-            f'resume="{resume}"'
-        )
+        line = last_line(status, self.counts(), resume)
         document = {"status": status, "exit_code": exit_code, **self.counts(), "resume": resume, "message": message}
         with suppress(OSError):  # a full disk is why the run ends; the line is printed all the same
             _replace(self.folder / STATUS_NAME, {**document, "last_line": line, "at": _now()})
@@ -146,6 +144,12 @@ class Observer:
                 _replace(self.folder / HEARTBEAT_NAME, document)
             if self._over.wait(BEAT_S):
                 return
+
+
+def last_line(status: str, counts: Mapping[str, int], resume: str) -> str:
+    """Return the line that every run ends with, for people and for programs."""
+    done, quarantined, missing = (counts.get(name, 0) for name in ("done", "quarantined", "missing"))
+    return f'status={status} done={done} quarantined={quarantined} missing={missing} resume="{resume}"'
 
 
 def _replace(path: Path, document: dict[str, Any]) -> None:

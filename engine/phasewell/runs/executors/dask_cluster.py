@@ -27,14 +27,13 @@ SETTINGS = {
     "distributed.scheduler.no-workers-timeout": "120s",
     "distributed.scheduler.worker-ttl": "60s",
     "distributed.comm.timeouts.tcp": "12s",  # below 11 s its keep-alive arithmetic fails
-    "distributed.comm.timeouts.connect": "12s",
     "distributed.worker.daemon": True,  # no worker outlives its driver
     "distributed.worker.preload": ["phasewell.runs.executors.worker_start"],
     "distributed.admin.tick.limit": "60s",  # a busy core is no reason for a warning
 }
 _POLL_S = 0.2
 _CLOSE_S = 8
-_NO_WORKER_S = 30.0
+_NO_WORKER_S = 60.0
 _SETTLE_S = 30
 
 
@@ -128,7 +127,7 @@ class DaskExecutor:
                         worker_dashboard_address="127.0.0.1:0",
                         silence_logs=logging.CRITICAL,
                     )
-                client = distributed.Client(cluster or self.address, timeout=20, set_as_default=False)
+                client = distributed.Client(cluster or self.address, timeout=60, set_as_default=False)
             except (OSError, RuntimeError) as error:
                 where = self.address or "a local cluster"
                 raise UnavailableError(f"scheduler {where}: does not answer ({error}); is it running?") from error
