@@ -39,23 +39,30 @@ def window_sum(xp: Any, values: Array, size: int, axis: int) -> Array:
 
     Integers of the dtype of `values`, which must hold every sum.
     """
-    length = values.shape[axis] - size + 1
-
-    def part(array: Array, start: int, count: int) -> Array:
-        taken: Array = array[:, start : start + count] if axis == 1 else array[:, :, start : start + count]
-        return taken
-
-    # sums of 1, 2, 4... neighbours, added up along the binary digits of the size
-    sums, start, power = xp.zeros((), values.dtype), 0, 1
+    n, height, width = values.shape
+    unit = width if axis == 1 else 1
+    # Frames as one line each: neighbours lie `unit` apart, and sums that run over the end of a row are cut off below.
+    # Sums of 1, 2, 4... neighbours are added up along the binary digits of the size.
+    values = values.reshape(n, height * width)
+    sums: Array = xp.empty_like(values)
+    total = sums[:, : height * width - (size - 1) * unit]
+    buffers = (xp.empty_like(values), xp.empty_like(values))
+    start, power = 0, 1
     while power <= size:
         if size & power:
-            sums = sums + part(values, start, length)
-            start += power
+            piece = values[:, start : start + total.shape[1]]
+            if start:
+                xp.add(total, piece, out=total)
+            else:
+                total[...] = piece
+            start += power * unit
         if 2 * power <= size:
-            count = values.shape[axis] - power
-            values = part(values, 0, count) + part(values, power, count)
+            count = values.shape[1] - power * unit
+            buffers = buffers[::-1]
+            values = xp.add(values[:, :count], values[:, power * unit :], out=buffers[0][:, :count])
         power *= 2
-    return sums
+    sums = sums.reshape(n, height, width)
+    return sums[:, : height - size + 1] if axis == 1 else sums[:, :, : width - size + 1]
 
 
 def adjust_background(
