@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -136,6 +137,14 @@ def test_a_simulated_plate_says_so_above_and_in_every_section(make: Callable[...
     assert "SIMULATED" in "".join(parsed.text)
     real = parse(render(compose(make())))
     assert "simulated" not in "".join(real.text).lower()
+
+
+def test_the_banner_tells_the_settings_of_the_simulation(make: Callable[..., Content]) -> None:
+    plate = make(simulated=True).plate
+    assert plate.simulated == "These frames were made by a program (seed 0); no cell was imaged."
+    document = json.dumps({"clones": 15, "seed": 3, "frame_shape": [1000, 1000]})
+    told = dataclasses.replace(plate, provenance={"simulated": document}).simulated
+    assert told == "These frames were made by a program (clones 15, seed 3); no cell was imaged."
 
 
 def test_pictures_have_words_for_those_who_cannot_see_them(screen: str) -> None:

@@ -150,11 +150,17 @@ def test_agreement_with_hand_masks_comes_with_its_limits(run: Path) -> None:
     }  # fmt: skip
     (run / "agreement.json").write_text(json.dumps(document), encoding="utf-8")
     text = words(write_report(run))
-    assert "A 0.660 0.640 –" in text
-    assert "All fields 0.660 0.640 –" in text
+    assert "A – 0.660 0.640 –" in text
+    assert "All fields – 0.660 0.640 –" in text
+    assert "another run" not in text
     assert "leave out many round cells" in text
     assert "tuned on the same fields" in text
     assert "&lt;s&gt;f1" in text
+
+
+def test_agreement_of_an_earlier_run_is_marked(run: Path) -> None:
+    document = {"fields": [], "chambers": {"all": {"K": 0.5, "R": 0.5, "F1": 0.5, "fields": 3}}, "run_id": "other"}
+    assert "another run of this folder" in words(write_report(run, agreement=document))
 
 
 def test_a_damaged_part_is_an_error_and_no_report(run: Path) -> None:

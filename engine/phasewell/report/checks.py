@@ -166,24 +166,31 @@ def agreement(content: Content) -> Section:
     if not document:
         return Section("agreement", title, [Paragraph("No hand masks were compared with this run.", "note")])
     blocks: list[Block] = []
-    chambers, fields = document.get("chambers") or {}, document.get("fields") or []
-    if chambers:
-        rows = [[("All fields" if name == "all" else str(name)), *_numbers(entry)] for name, entry in chambers.items()]
+    if document.get("run_id", content.manifest.run_id) != content.manifest.run_id:
         blocks.append(
-            Table("Per chamber, mean over its fields", _agreement_columns(["Chamber"]), rows, AGREEMENT_MEASURES)
+            Paragraph("These scores are of another run of this folder; compare with the masks again.", "warning")
         )
+    chambers, fields = document.get("chambers") or {}, document.get("fields") or []
+    scores = [Column(name, ".3f") for name in _MEASURES]
+    if chambers:
+        head = [Column("Chamber"), Column("Fields", "d"), *scores]
+        rows: list[list[Cell]] = [
+            [("All fields" if name == "all" else str(name)), entry.get("fields"), *_numbers(entry)]
+            for name, entry in chambers.items()
+        ]
+        blocks.append(Table("Per chamber, mean over its fields", head, rows, AGREEMENT_MEASURES))
     if fields:
-        rows = [[str(f.get("field")), str(f.get("chamber", "")), *_numbers(f)] for f in fields]
-        table = Table("Per field", _agreement_columns(["Field", "Chamber"]), rows)
+        head = [Column("Field"), Column("Chamber"), *scores, Column("Objects found", "d"), Column("Pieces drawn", "d")]
+        rows = [
+            [str(f.get("field")), str(f.get("chamber", "")), *_numbers(f), f.get("objects"), f.get("hand_pieces")]
+            for f in fields
+        ]
+        table = Table("Per field", head, rows)
         blocks.append(table if len(rows) <= 20 else Fold(f"Table of {len(rows)} fields", [table]))
     blocks.append(Paragraph(AGREEMENT_LIMITS, "note"))
     if document.get("note"):
         blocks.append(Paragraph(str(document["note"]), "muted"))
     return Section("agreement", title, blocks)
-
-
-def _agreement_columns(names: list[str]) -> list[Column]:
-    return [*(Column(name) for name in names), *(Column(name, ".3f") for name in _MEASURES)]
 
 
 def _numbers(entry: Mapping[str, Any]) -> list[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,15 +41,27 @@ class PlateFacts:
         """What was simulated, in words; empty for real frames."""
         if "simulated" not in self.provenance:
             return ""
-        return f"These frames were made by a program ({self.provenance['simulated']}); no cell was imaged."
+        made = self.provenance["simulated"]
+        try:
+            document = json.loads(made)
+        except ValueError:
+            document = None
+        if isinstance(document, dict):  # the settings of the simulation: its numbers and words, without lists
+            made = ", ".join(f"{key} {value}" for key, value in document.items() if not isinstance(value, list | dict))
+        return f"These frames were made by a program ({made}); no cell was imaged."
 
     def annotation(self, name: str) -> tuple[str | float | int | None, ...]:
         """Return one annotation of the plate map for every well; None where a well has none."""
         return tuple(self.platemap.get(well, {}).get(name) for well in self.wells)
 
-    def annotation_names(self) -> list[str]:
-        """Return the names of the plate map's annotations in order of first appearance."""
-        return list(dict.fromkeys(name for well in self.wells for name in self.platemap.get(well, {})))
+    def annotation_names(self) -> tuple[list[str], list[str]]:
+        """Return the names of the plate map's annotations that differ between wells, and of those that do not.
+
+        Both in order of first appearance; a plate of one well has only the first kind.
+        """
+        names = list(dict.fromkeys(name for well in self.wells for name in self.platemap.get(well, {})))
+        same = [name for name in names if len(self.wells) > 1 and len(set(self.annotation(name))) == 1]
+        return [name for name in names if name not in same], same
 
 
 @dataclass(frozen=True)

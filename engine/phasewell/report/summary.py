@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phasewell.report import curves, model_figures, plate_maps
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Fold, Gallery, Paragraph, Section, Table
@@ -12,7 +13,7 @@ from phasewell.report.measures import Measure, field_spread, shown_time
 from phasewell.report.overlay import Picture
 from phasewell.report.theme import PAGE_WIDTH, hour_text, to_spec
 
-EXPLORER_VALUES = 40_000
+EXPLORER_VALUES = 60_000
 """The selectable heat map holds at most about this many values; beyond, hours are left out evenly."""
 _ANNOTATIONS_SHOWN = 4
 _OPEN_TABLE_ROWS = 24
@@ -83,7 +84,7 @@ def _tone(count: int) -> str:
 
 def _well_table(content: Content) -> Block:
     plate, measures = content.plate, content.measures
-    names = plate.annotation_names()
+    names, constant = plate.annotation_names()
     shown = names[:_ANNOTATIONS_SHOWN]
     per_field, confluence = measures["cells_per_field"].values, measures.get("confluence")
     columns = [Column("Well"), *(_annotation_column(plate.annotation(name), name) for name in shown)]
@@ -108,7 +109,7 @@ def _well_table(content: Content) -> Block:
             [
                 well,
                 *annotations,
-                f"{fields.min():.0f} – {fields.max():.0f} of {len(plate.fields)}" if fields.size else None,
+                _range(fields, len(plate.fields)),
                 float(cells[np.isfinite(cells)].sum()),
                 first,
                 last,
@@ -117,10 +118,18 @@ def _well_table(content: Content) -> Block:
             ]
         )
     note = "First and last hour are those at which the well was measured; fold change is their ratio."
+    if constant:
+        note += " The same in all wells: " + ", ".join(f"{n} {plate.annotation(n)[0]}" for n in constant) + "."
     if len(names) > len(shown):
         note += f" Not shown: {', '.join(names[_ANNOTATIONS_SHOWN:])} (all are in the table wells)."
     table = Table("Wells", columns, rows, note)
     return table if len(rows) <= _OPEN_TABLE_ROWS else Fold(f"Table of {len(rows)} wells", [table])
+
+
+def _range(counts: NDArray[np.float64], expected: int) -> str | None:
+    """Return "3 – 4 of 4", or "4 of 4" where all hours are the same; None without an hour."""
+    ends = dict.fromkeys(f"{count:.0f}" for count in (counts.min(), counts.max())) if counts.size else {}
+    return f"{' – '.join(ends)} of {expected}" if ends else None
 
 
 def _annotation_column(values: tuple[str | float | int | None, ...], name: str) -> Column:
@@ -135,20 +144,24 @@ def heat_maps(content: Content) -> Section:
         return Section("plate", "Plate", [Paragraph("The run has no well or no hour to show.", "note")])
     time = shown_time(measures["cells_per_field"].values)
     lost = measures["quarantined"].values + measures["missing"].values
-    overall = Measure("lost", "Frames not measured", "% of frames, all hours", lost.mean(axis=1, keepdims=True), True)
     chosen = [(measures["cells_per_field"], time, "viridis")]
     if "confluence" in measures:
         chosen.append((measures["confluence"], time, "viridis"))
-    chosen.append((overall, 0, "oranges"))
     hour = f"{hour_text(plate.times_h[time])} h"
-    words = f"Heat maps of {len(plate.wells)} wells: cells per field and confluence at {hour}, frames not measured"
+    caption = f"At {hour}, the last hour at which most wells were measured"
+    if lost.any():
+        overall = Measure(
+            "lost", "Frames not measured", "% of frames, all hours", lost.mean(axis=1, keepdims=True), True
+        )
+        chosen.append((overall, 0, "oranges"))
+        caption += "; frames quarantined or missing over all hours"
+    else:
+        chosen.append((measures["area_mean"], time, "viridis"))
+    caption += ". Grey: nothing measured."
     n = len(plate.wells)
-    fixed = Figure(
-        "plate-maps",
-        to_spec(plate_maps.plate_maps(plate.wells, chosen, PAGE_WIDTH), words, 3 * n),
-        f"Cells per field and confluence at {hour}, the last hour at which most wells were measured; frames "
-        "quarantined or missing over all hours. Grey: nothing measured.",
-    )
+    words = f"Heat maps of {n} wells at {hour}: " + ", ".join(measure.title for measure, _, _ in chosen)
+    chart = plate_maps.plate_maps(plate.wells, chosen, PAGE_WIDTH)
+    fixed = Figure("plate-maps", to_spec(chart, words, 3 * n), caption)
     explored = tuple(m for m in measures.values() if np.isfinite(m.values).any())
     return Section("plate", "Plate", [fixed, _explorer(content, explored, time)])
 
@@ -197,14 +210,11 @@ def gallery(content: Content) -> Section:
 
 
 def _well_title(content: Content, well: str) -> str:
+    names, _ = content.plate.annotation_names()
     annotations = content.plate.platemap.get(well, {})
-    first = list(annotations.items())[:_ANNOTATIONS_SHOWN]
-    shown = [
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in first
-        if value is not None
-    ]
-    return f"Well {well}" + (f" · {' · '.join(shown)}" if shown else "")
+    values = {name: annotations.get(name) for name in names[:_ANNOTATIONS_SHOWN]}
+    texts = [f"{n} {v:.4g}" if isinstance(v, float) else f"{n} {v}" for n, v in values.items() if v is not None]
+    return " · ".join([f"Well {well}", *texts])
 
 
 def growth(content: Content) -> Section:
