@@ -82,6 +82,20 @@ def test_an_exception_costs_only_its_frame(make_config: Make, fail_on: Callable[
     assert "strange frame" in failures[0]["traceback"]
 
 
+def test_damaged_metadata_of_a_well_cost_that_well(make_config: Make, store: Path) -> None:
+    clean = rows_of(runs.run(make_config("clean", labels="none")).folder)
+    (store / "A" / "01" / "0" / "0" / "zarr.json").unlink()
+    result = runs.run(make_config(labels="none"))
+    rows = rows_of(result.folder)
+    assert {row["reason"] for key, row in rows.items() if key[0] == "A01"} == {"error:InputError"}
+    assert {key: row for key, row in rows.items() if key[0] != "A01"} == {
+        k: r for k, r in clean.items() if k[0] != "A01"
+    }
+    failures = [event["traceback"] for event in events_of(result.folder) if event["event"] == "failure"]
+    assert len(failures) == 2
+    assert "zarr.json" in failures[0]
+
+
 def test_an_exception_that_passes_leaves_no_trace(
     make_config: Make, digests: Digests, fail_on: Callable[..., list[int]]
 ) -> None:

@@ -20,6 +20,7 @@ from phasewell.errors import InputError, PhasewellError, StorageError, UsageErro
 from phasewell.frames import FrameBatch
 from phasewell.plate import FrameRecord, Plate
 from phasewell.profiles import Moments
+from phasewell.runs.allocation import keep_freed_memory
 from phasewell.runs.assembly import MeasuredFrame, assemble_part, split_cells
 from phasewell.runs.code import code_version
 from phasewell.runs.kept_labels import keep_labels
@@ -30,6 +31,7 @@ from phasewell.runs.unit_plan import UnitPlan
 from phasewell.tables.parts import QUALITY_COLUMNS, write_part
 
 _TRIES = 3  # of a read, and of a single frame that raises
+_UnitRead = tuple[FrameBatch, tuple[FrameRecord, ...], str | None]  # good frames, all records, what went wrong
 
 
 def process_lease(context: TaskContext, units: Sequence[UnitPlan]) -> list[Receipt]:
@@ -52,13 +54,14 @@ def process_unit(
     plan, StorageError when the shard cannot be read or the part cannot be written.
     """
     started = time.monotonic()
+    keep_freed_memory()
     if code_version() != context.code_version:
         raise UsageError(
             f"host {socket.gethostname()}: phasewell {code_version()}, the run was planned with "
             f"{context.code_version}; install the same version everywhere"
         )
     plate = _plate(str(context.config.plate.store), context.plate_digest)
-    batch, records = _read(plate, planned, context)
+    batch, records, failure = _read(plate, planned, context)
     device = Device(context.device)
     measured = {key.field: MeasuredFrame(key, condemned[key.field]) for key in batch.keys if key.field in condemned}
     chosen = [i for i, key in enumerate(batch.keys) if key.field not in condemned]
@@ -71,7 +74,8 @@ def process_unit(
             enter(taken.keys[0].field)
         for frame in measure_frames(taken, device, context.config, frozenset(planned.label_fields)):
             measured[frame.key.field] = frame
-    return _commit(context, planned, plate, records, measured, started)
+    receipt = _commit(context, planned, plate, records, measured, started)
+    return replace(receipt, failures=(*receipt.failures, failure)) if failure else receipt
 
 
 def _commit(
@@ -105,6 +109,11 @@ def _commit(
     )
 
 
+def forget_plate() -> None:
+    """Open the plate anew for the next unit: a process may see several runs, and the store may change between them."""
+    _plate.cache_clear()
+
+
 @functools.lru_cache(maxsize=1)
 def _plate(store: str, plate_digest: str) -> Plate:  # noqa: ARG001 - a plate that changed is opened anew
     from phasewell.images import open_plate
@@ -112,20 +121,29 @@ def _plate(store: str, plate_digest: str) -> Plate:  # noqa: ARG001 - a plate th
     return open_plate(store)
 
 
-def _read(plate: Plate, planned: UnitPlan, context: TaskContext) -> tuple[FrameBatch, tuple[FrameRecord, ...]]:
+def _read(plate: Plate, planned: UnitPlan, context: TaskContext) -> _UnitRead:
     unit = plate.unit(planned.well, planned.time)
     stage = cells_stage(plate, context.config, context.code_version)
     if unit_key(stage, unit, plate.times_h[unit.time], plate.reader.read_records(unit)) != planned.key:
         raise InputError(f"{unit}: its frames changed since the run was planned; run the command again")
-    for _ in range(_TRIES - 1):
+    for attempt in range(1, _TRIES + 1):
         try:
-            return plate.reader.read_unit(unit)
-        except OSError:
-            continue
-    try:
-        return plate.reader.read_unit(unit)
-    except OSError as error:
-        raise StorageError(f"{unit}: cannot be read ({error}); run the command again to resume") from error
+            return *plate.reader.read_unit(unit), None
+        except OSError as error:
+            if attempt == _TRIES:
+                raise StorageError(f"{unit}: cannot be read ({error}); run the command again to resume") from error
+        except InputError as error:  # such as damaged metadata of one well: it costs its units, not the run
+            nothing = FrameBatch(np.zeros((0, *plate.frame_shape), np.uint8), plate.pixel_size_um)
+            return nothing, _quarantine_all(plate.reader.read_records(unit), error), traceback.format_exc()
+    raise AssertionError(attempt)
+
+
+def _quarantine_all(records: Sequence[FrameRecord], error: Exception) -> tuple[FrameRecord, ...]:
+    reason = f"error:{type(error).__name__}"
+    return tuple(
+        replace(record, status="quarantined", reason=reason, sha256=None) if record.status == "present" else record
+        for record in records
+    )
 
 
 def _take(batch: FrameBatch, indices: Sequence[int]) -> FrameBatch:
