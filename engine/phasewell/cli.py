@@ -257,7 +257,7 @@ def predict(run: Path, model: Path, *, json: Json = False) -> int:
     from phasewell.runs import predict_wells
 
     predictions = predict_wells(run, model)
-    lines = [f"{row['well']}: {row['predicted']:.2f}" for row in predictions]
+    lines = [f"{row['well']}: {_number(row['predicted'])}" for row in predictions]
     _show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
     return EXIT_DONE
 
@@ -287,13 +287,15 @@ def export(
     run: Path, output: Path | None = None, *, to: Literal["parquet", "duckdb", "csv"] = "parquet", json: Json = False
 ) -> int:
     """Write the run's tables as Parquet, CSV or a DuckDB database (default: results.duckdb in the run folder)."""
+    from phasewell.runs import plate_of
     from phasewell.tables import build_database
     from phasewell.tables import export as export_tables
 
+    plate = plate_of(run)
     if to == "duckdb" and output is None:
-        paths = [build_database(run)]
+        paths = [build_database(run, plate=plate)]
     else:
-        paths = export_tables(run, to=to, output=output or run / "export")
+        paths = export_tables(run, to=to, output=output or run / "export", plate=plate)
     _show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), json)
     return EXIT_DONE
 
@@ -336,6 +338,10 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
     """Print the completion script of a shell."""
     print(app.generate_completion(shell=shell))
     return EXIT_DONE
+
+
+def _number(value: float | None) -> str:
+    return "undefined: the profile lacks a value the model uses" if value is None else f"{value:.2f}"
 
 
 def _progress(verb: str, quiet: bool) -> Any:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasewell.config import Config
 from phasewell.errors import InputError, UsageError
-from phasewell.runs.commit import read_manifest, read_run_document
+from phasewell.runs.commit import read_manifest
+from phasewell.runs.origin import config_of, plate_of
 from phasewell.segmentation import measure_agreement as compare_labels
 from phasewell.segmentation import segment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from phasewell.config import Config
     from phasewell.plate import Plate
 
 COLUMNS = ("file", "well", "field", "time")
@@ -33,12 +34,9 @@ def measure_agreement(run: Path | str, masks: Path | str) -> dict[str, Any]:
     K, R, F1 (see `phasewell.segmentation.measure_agreement`), means over fields.
     Raises InputError naming the mask or frame that cannot be used.
     """
-    from phasewell.images import open_plate
-
     run, masks = Path(run), Path(masks)
     manifest = read_manifest(run)
-    config = Config.model_validate(read_run_document(run)["config"])
-    plate = open_plate(config.plate.store)
+    config, plate = config_of(run), plate_of(run)
     fields = [_measure_field(plate, config, row, masks) for row in _read_rows(masks)]
     chambers = {name: _mean([f for f in fields if f["chamber"] == name]) for name in _names(fields)}
     document = {

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasewell.errors import UsageError
-from phasewell.images import open_plate
 from phasewell.potency import fit, load_model, permute_targets
-from phasewell.runs.commit import read_run_document
+from phasewell.runs.origin import config_of, plate_of
 from phasewell.runs.run_profile import profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from phasewell.plate import Plate
-    from phasewell.profiles import Profile
+    from phasewell.profiles import FieldMoments, Profile
 
 KINDS = ("lasso", "forest", "xgboost")
 
@@ -42,8 +42,7 @@ def fit_models(
     """
     run = Path(run)
     measured = profile(run, window_h=window_h, fields=fields, seed=seed)
-    store = Path(read_run_document(run)["config"]["plate"]["store"])
-    plate = open_plate(store)
+    plate, store = plate_of(run), config_of(run).plate.store
     targets, groups = _column(plate, target), _column(plate, group)
     truth = _true_profile(plate, store, measured, fields, seed)
     accounts = []
@@ -99,10 +98,16 @@ def _true_profile(plate: Plate, store: Path, measured: Profile, fields: int | No
     if "simulated" not in plate.provenance:
         return None
     from phasewell.descriptors import build_profile
-    from phasewell.runs.simulated_plates import measure_truth
 
     window_h = (measured.times_h[0], measured.times_h[-1])
-    return build_profile(measure_truth(store, window_h), window_h, fields, seed=seed)
+    return build_profile(_true_moments(store, window_h), window_h, fields, seed=seed)
+
+
+@functools.lru_cache(maxsize=1)  # minutes of work for a large plate, and several fits follow each other
+def _true_moments(store: Path, window_h: tuple[float, float]) -> FieldMoments:
+    from phasewell.runs.simulated_plates import measure_truth
+
+    return measure_truth(store, window_h)
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:

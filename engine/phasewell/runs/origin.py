@@ -1,0 +1,28 @@
+"""Where a run came from: its frozen configuration and the plate it read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasewell.config import Config
+from phasewell.errors import InputError
+from phasewell.runs.commit import read_run_document
+
+if TYPE_CHECKING:
+    from phasewell.plate import Plate
+
+
+def config_of(run: Path | str) -> Config:
+    """Return the configuration a run was made with; raises InputError when `run` is no run folder."""
+    document = read_run_document(Path(run)).get("config")
+    if not document:
+        raise InputError(f"{run}: no run.json: no run here; make one with `phasewell run`")
+    return Config.model_validate(document)
+
+
+def plate_of(run: Path | str) -> Plate:
+    """Return the plate a run read, opened from where it was; errors as `config_of` and `open_plate`."""
+    from phasewell.images import open_plate
+
+    return open_plate(config_of(run).plate.store)
