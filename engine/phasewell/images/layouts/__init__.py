@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from phasewell.errors import UsageError
+from phasewell.errors import InputError, UsageError
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing
 from phasewell.images.layouts.folder import SourceFolder
 from phasewell.images.layouts.imagexpress import list_imagexpress, looks_like_imagexpress
@@ -37,6 +37,8 @@ def list_source(folder: SourceFolder, layout: str, options: LayoutOptions) -> Li
         return list_regex(folder, options)
     if options.table is not None:
         return list_table(folder, options)
+    if not folder.files:
+        raise InputError(f"source {folder.root}: holds no file; give the folder of raw frames")
     if find_indices(folder):
         return list_operetta(folder, options)
     if looks_like_imagexpress(folder):
