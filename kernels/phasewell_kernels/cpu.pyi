@@ -34,6 +34,7 @@ def render_frames(
 
     frames (frames, FRAME_FIELDS) int32, offsets (frames + 1) int64 into cells (cells, CELL_FIELDS) int32,
     outlines (cells, KNOTS, 4) int16, profiles (kinds, PROFILE_SAMPLES) int16, texture (TEXTURE_SIDE, TEXTURE_SIDE)
-    int8, mottle (TEXTURE_SIDE, MOTTLE_WIDTH) int8, pixels (frames, height, width) uint8, labels of the same shape int32; all C-contiguous, never converted.
+    int8, mottle (TEXTURE_SIDE, MOTTLE_WIDTH) int8, pixels (frames, height, width) uint8, labels of the same shape
+    int32; all C-contiguous, never converted.
     Raises TypeError for another dtype or layout and ValueError for values out of range.
     """
