@@ -10,7 +10,7 @@ NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt kernels/bind.cpp
 $(VENV)/.base: $(NATIVE)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster]"
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
