@@ -1,6 +1,6 @@
 """Simulated frames per second: the kernel alone, a unit in memory, and a plate written to disk.
 
-Run: python -m benchmarks.simulation [--repeats 5]   (rows go to results/simulation.jsonl)
+Usage: python benchmarks/simulation.py [--repeats 5]   (rows go to results/simulation.jsonl)
 
 CPU time is process time over all threads; wall time on a busy machine says little and stands beside it.
 Parity: the digest of the rendered pixels and labels, which must be the same on every machine.
@@ -24,8 +24,7 @@ from phasewell.simulation.drawing import draw_field
 from phasewell.simulation.optics import optics, texture_tile
 from phasewell.simulation.population import populate
 from phasewell_kernels import cpu
-
-from benchmarks.rows import write_rows
+from rows import write_rows
 
 FIELDS = 16
 WELL = "A02"

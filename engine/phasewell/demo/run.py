@@ -14,6 +14,10 @@ from phasewell.errors import OutputError
 from phasewell.progress import bar, no_bar
 
 REAL = Path(__file__).parent / "t98g"
+ORIGIN = {
+    "origin": "oist/Usiigaci, commit 9501d80c747cf82870dd596818fcf5c28c94d733, mapped to 8 bit",
+    "licence": "MIT, (c) 2018 Okinawa Institute of Science & Technology Graduate University",
+}
 SIMULATED = {"clones": 15, "fields": 6, "times": 5, "seed": 0, "frame_shape": (1000, 1000)}
 
 
@@ -58,6 +62,7 @@ def _real_plate(output: Path, show: Any, say: Callable[[str], None]) -> dict[str
     say("real mini-plate: phase contrast of T98G cells, 3 chambers as wells, hand masks for 6 of 8 frames")
     with show("ingest") as progress:
         images.ingest(REAL, store, layout="table", table=REAL / "frames.csv", progress=progress)
+    images.open_writer(store).extend(provenance=ORIGIN)
     result = _run(store, folder, show, say, labels="all")
     agreement = runs.measure_agreement(folder, REAL / "masks.csv")
     page = report.write_report(folder)

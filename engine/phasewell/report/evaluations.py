@@ -30,6 +30,17 @@ class Shuffles(NamedTuple):
     p_value: float
 
 
+class ProfileChoice(NamedTuple):
+    """What a model was fitted on: first and last hour, and how many random fields per well (None = all)."""
+
+    window_h: tuple[float, float]
+    fields: int | None
+
+    def __str__(self) -> str:
+        fields = "all fields" if self.fields is None else f"{self.fields} random fields"
+        return f"hours {self.window_h[0]:g} to {self.window_h[1]:g}, {fields} per well"
+
+
 @dataclass(frozen=True)
 class ModelReport:
     """One model: its evaluation on measured descriptors and, where known, on a simulated plate's true ones."""
@@ -37,6 +48,7 @@ class ModelReport:
     evaluation: Evaluation
     on_truth: Scores | None = None
     shuffles: Shuffles | None = None
+    choice: ProfileChoice | None = None
 
     @property
     def title(self) -> str:
@@ -67,10 +79,12 @@ def _rank(kind: str, order: list[str]) -> int:
 
 def _read_model(path: Path) -> ModelReport:
     truth, shuffle = path.with_name("evaluation_truth.json"), path.with_name("shuffle.json")
+    choice = path.with_name("profile.json")
     return ModelReport(
         evaluation=read_evaluation(path),
         on_truth=_scores(read_json(truth), truth) if truth.exists() else None,
         shuffles=_shuffles(read_json(shuffle), shuffle) if shuffle.exists() else None,
+        choice=_choice(read_json(choice), choice) if choice.exists() else None,
     )
 
 
@@ -107,6 +121,15 @@ def _scores(document: dict[str, Any], path: Path) -> Scores:
             "fit the model again"
         )
     return Scores(*(float(document[key]) for key in Scores._fields))
+
+
+def _choice(document: dict[str, Any], path: Path) -> ProfileChoice:
+    try:
+        first, last = document["window_h"]
+        fields = document["fields"]
+        return ProfileChoice((float(first), float(last)), None if fields is None else int(fields))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a choice of profile ({error!r}); fit the model again") from error
 
 
 def _shuffles(document: dict[str, Any], path: Path) -> Shuffles:

@@ -102,6 +102,8 @@ def _ratio(value: float, by: float) -> float | None:
 def _verdict(model: ModelReport) -> Paragraph:
     evaluation = model.evaluation
     text = f"{model.title}: {evaluation.verdict}."
+    if model.choice:
+        text += f" Fitted on {model.choice}."
     if evaluation.wells_left_out:
         text += f" Without {len(evaluation.wells_left_out)} wells that have no usable profile or target."
     return Paragraph(text, "note" if evaluation.better_than_baseline else "warning")

@@ -37,6 +37,7 @@ def fit_models(
     `target` and `group` name columns of the plate map; `window_h` and `fields` choose the profile as in `profile`.
     With `shuffles` the whole validation is repeated on that many shuffled targets (shuffle.json). On a simulated
     plate the same model is also validated on the true descriptors (evaluation_truth.json).
+    What the profile was made of stands beside the model (profile.json).
     Returns one JSON-able account per kind: kind, folder, rmse, baseline_rmse, q2, verdict, sentence.
     Raises UsageError when the plate map lacks the columns.
     """
@@ -52,7 +53,9 @@ def fit_models(
         sentence = str(model.evaluation).partition(": ")[2]
         account: dict[str, Any] = {"kind": kind, "folder": str(folder), "sentence": sentence}
         account |= {key: getattr(model.evaluation, key) for key in ("rmse", "baseline_rmse", "q2", "verdict")}
-        account |= {"window_h": [measured.times_h[0], measured.times_h[-1]], "fields": measured.n_fields_expected}
+        choice = {"window_h": [measured.times_h[0], measured.times_h[-1]], "fields": fields, "seed": seed}
+        _write_json(folder / "profile.json", choice)
+        account |= choice
         if truth is not None:
             on_truth = fit(truth, targets, groups, kind, seed=seed).evaluation  # type: ignore[arg-type]
             _write_json(folder / "evaluation_truth.json", on_truth.to_dict())

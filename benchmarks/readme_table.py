@@ -1,0 +1,102 @@
+"""The numbers of the README, generated from rows so that none is typed.
+
+Usage: python benchmarks/readme_table.py [--check]
+Replaces what stands between the two `measured` comments of README.md; --check only says whether it is up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rows import RESULTS
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+
+
+def main() -> int:
+    """Write the README's part, or with --check return 1 when it is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    new = before + BEGIN + "\n".join([*accuracy(), "", *potency(), "", *speed()]) + "\n" + END + after
+    if check:
+        return int(new != text)
+    README.write_text(new, encoding="utf-8")
+    return 0
+
+
+def read_rows(name: str) -> list[dict[str, Any]]:
+    """Return the rows of one result file; empty when it was not measured."""
+    path = RESULTS / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def accuracy() -> list[str]:
+    """Return the agreement with hand masks per chamber."""
+    rows = [row for row in read_rows("t98g") if row["plate"] == "hand"]
+    lines = [
+        "Agreement with hand masks on real phase contrast (T98G, 10x, 0.87 um/px; the preset was fitted on these",
+        "fields, so this is a fit and no forecast; the masks leave out many round cells and debris):",
+        "",
+        "| chamber | fields | K: foreground IoU | R: the same after step 8 | F1: cells at IoU > 0.5, after step 8 |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        chamber = "all" if row["chamber"] == "all" else row["chamber"]
+        lines.append(f"| {chamber} | {row['fields']} | {row['K']:.2f} | {row['R']:.2f} | {row['F1']:.2f} |")
+    return lines
+
+
+def potency() -> list[str]:
+    """Return the models on the simulated screen, never an RMSE without its baseline and Q2."""
+    rows = [row for row in read_rows("simulated_screen") if row["measured"] == "potency"]
+    if not rows:
+        return ["Potency models on a simulated screen: not measured."]
+    first, last = rows[0]["window_h"]
+    lines = [
+        f"**Simulated** screen of {rows[0]['clones']} clones, {rows[0]['fields']} fields per well, hours "
+        f"{first:g}-{last:g}; leave one clone out:",
+        "",
+        "| model | RMSE | baseline RMSE (mean) | Q2 | RMSE on true cells | shuffled potencies: RMSE / baseline |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        shuffled = f"{row['shuffle_median_ratio']:.2f}" if "shuffle_median_ratio" in row else "not measured"
+        lines.append(
+            f"| {row['kind']} | {row['rmse']:.2f} | {row['baseline_rmse']:.2f} | {row['q2']:.2f} | "
+            f"{row['truth_rmse']:.2f} | {shuffled} |"
+        )
+    return lines
+
+
+def speed() -> list[str]:
+    """Return rates with their boundary and conditions."""
+    lines = ["| speed | rate | conditions |", "|---|---|---|"]
+    for row in read_rows("simulated_screen"):
+        if row["measured"] == "screen":
+            lines.append(_rate("store to committed cell table, array engine", row["run_frames_per_s"], row))
+            lines.append(_rate("simulate a plate, frame to shard", row["simulate_frames_per_s"], row))
+    for row in read_rows("descriptors"):
+        if row["boundary"].startswith("labels and adjusted") and row["cells_per_frame"] == 150:
+            text = f"12 descriptors of given labels ({row['times_the_peer']:.0f} x scikit-image in the same run)"
+            lines.append(_rate(text, row["frames_per_s_per_core"], row, "frames/s per core"))
+    return lines
+
+
+def _rate(what: str, rate: float | None, row: dict[str, Any], unit: str = "frames/s") -> str:
+    under = row["conditions"]
+    shown = "not measured" if rate is None else f"{rate:.0f} {unit}"
+    cells = f"{row['cells_per_frame']:.0f} cells a frame" if row.get("cells_per_frame") else ""
+    return f"| {what} | {shown} | {cells}, {under['cores']} cores {under['processor']}, commit {under['commit']} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
