@@ -127,7 +127,7 @@ def test_a_full_disk_while_a_plate_is_made_is_a_storage_error(tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(StorageError, match=r"No space left on device; \d+ bytes and \d+ inodes free"):
+    with pytest.raises(StorageError, match=r"disk full, \d+ bytes free and at least \d+ needed"):
         make_writer(tmp_path / "p")
     monkeypatch.undo()
     make_writer(tmp_path / "p")

@@ -14,6 +14,7 @@ from typing import Any
 import google_crc32c
 import numpy as np
 import pytest
+from phasewell import durable
 from phasewell.errors import InputError, StorageError, UsageError
 from phasewell.images import files
 from phasewell.images.shards import MISSING, Shard, ShardDamageError, ShardFormat, write_shard, zstd_content_bytes
@@ -143,7 +144,7 @@ def test_a_failing_disk_leaves_the_old_shard_and_no_temporary_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(StorageError, match="No space left") as caught:
+    with pytest.raises(StorageError, match="disk full") as caught:
         write_shard(path, [None, *frames[1:]], form)
     assert caught.value.exit_code == 74
     assert path.read_bytes() == before
@@ -193,9 +194,9 @@ def test_kill_9_leaves_the_old_shard_or_the_new_one(tmp_path: Path) -> None:
 
 
 def test_old_temporary_files_are_swept_and_young_ones_kept(tmp_path: Path) -> None:
-    old, young = tmp_path / f".0.1.aa{files.PARTIAL}", tmp_path / f".0.2.bb{files.PARTIAL}"
+    old, young = tmp_path / f".0.1.aa{durable.PARTIAL}", tmp_path / f".0.2.bb{durable.PARTIAL}"
     old.touch()
     young.touch()
     os.utime(old, (time.time() - 7200, time.time() - 7200))
     files.sweep_partials(tmp_path)
-    assert files.partials(tmp_path) == [young]
+    assert durable.find_temporaries(tmp_path) == [young]

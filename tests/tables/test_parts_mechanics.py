@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phasewell.cells import DEFINITIONS_ID, DESCRIPTOR_NAMES, Cells
+from phasewell.durable import replace_file
 from phasewell.errors import InputError, StorageError, UsageError
 from phasewell.plate import FrameKey
 from phasewell.profiles import Moments
-from phasewell.tables.durable import write_durably
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import (
     CELLS_PART_SCHEMA,
@@ -131,7 +131,7 @@ def test_any_mix_of_fields_survives(fields: list[tuple[str, int]]) -> None:
 def test_name_tells_key_and_digest(tmp_path: Path) -> None:
     part = write_part(tmp_path, "AB12", 7, KEY, make_table(STATUSES, [1, 1, 1], "AB12", 7))
     assert part.path.name == f"AB12-t007.{KEY[:32]}.{hashlib.sha256(part.path.read_bytes()).hexdigest()}.parquet"
-    (tmp_path / ".tmp-1-abc").write_text("left by a kill")
+    (tmp_path / ".part.1.abc.partial").write_text("left by a kill")
     (tmp_path / "notes.txt").write_text("")
     assert list(find_parts(tmp_path)) == [part]
     assert list(find_parts(tmp_path / "absent")) == []
@@ -214,14 +214,14 @@ def test_parts_of_different_grids_do_not_mix(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    write_durably(path, b"old")
+    replace_file(path, b"old")
 
     def fail(_descriptor: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StorageError, match="Input/output error") as caught:
-        write_durably(path, b"new")
+        replace_file(path, b"new")
     assert caught.value.exit_code == 74
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
@@ -238,8 +238,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_full_disk_names_free_and_needed_bytes(small_disk: Path) -> None:
-    with pytest.raises(StorageError, match=r"disk full, \d+ bytes free and 200000 needed"):
-        write_durably(small_disk / "file", bytes(200_000))
+    with pytest.raises(StorageError, match=r"disk full, \d+ bytes free and at least 200000 needed"):
+        replace_file(small_disk / "file", bytes(200_000))
     assert list(small_disk.iterdir()) == []
 
 

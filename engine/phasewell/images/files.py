@@ -1,4 +1,4 @@
-"""Files of a plate store: replaced whole or not at all, and never followed out of the store."""
+"""Files of a plate store: read within bounds, never followed out of the store, made all at once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from phasewell.durable import PARTIAL, find_temporaries, make_folder, sync_folder, write_failure
 from phasewell.errors import InputError, LockedError, OutputError, SecurityError, StorageError
 
-PARTIAL = ".partial"
 _STALE_S = 3600.0  # a temporary file this old belongs to a process that was killed
 _MAX_DOCUMENT_BYTES = 64 << 20
 
@@ -84,79 +80,13 @@ def _read_failure(path: Path, error: OSError) -> StorageError:
     return StorageError(error.errno, f"{path}: cannot be read ({error.strerror}); check the disk, then run again")
 
 
-def remove_file(path: Path) -> None:
-    """Remove a file durably, if it is there; raises StorageError when the system refuses."""
-    try:
-        path.unlink()
-        sync_folder(path.parent)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise StorageError(error.errno, f"{path}: cannot be removed ({error.strerror}); fix access") from error
-
-
-def replace_file(path: Path, pieces: Iterable[bytes | NDArray[np.uint8]]) -> None:
-    """Write `pieces` as the whole new content of `path`: temporary file, fsync, rename, fsync of the folder.
-
-    Whoever reads sees the old file or the new one. Missing folders are made and made durable.
-    Raises StorageError (disk full, I/O) with the old file untouched.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
-    try:
-        make_folder(path.parent)
-        try:
-            with temporary.open("xb") as stream:
-                for piece in pieces:
-                    stream.write(piece if isinstance(piece, bytes) else piece.data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-    except OSError as error:
-        raise _write_failure(path, error) from error
-
-
-def _write_failure(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        error.errno,
-        f"{path}: cannot be written ({error.strerror}; {_free(path)}); make room or fix access, "
-        "then run the same command again",
-    )
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, each made durable in its parent."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def sweep_partials(folder: Path) -> None:
     """Remove temporary files that a killed process left in `folder` more than an hour ago."""
     now = time.time()
-    for path in partials(folder):
+    for path in find_temporaries(folder):
         with contextlib.suppress(FileNotFoundError):
             if now - path.stat().st_mtime > _STALE_S:
                 path.unlink()
-
-
-def partials(folder: Path) -> list[Path]:
-    """Return the temporary files that lie in `folder`."""
-    return sorted(folder.glob(f".*{PARTIAL}")) if folder.is_dir() else []
 
 
 @contextlib.contextmanager
@@ -195,7 +125,7 @@ def install_folder(target: Path, files: dict[str, bytes]) -> None:
         sync_folder(target.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise _write_failure(target, error) from error
+            raise write_failure(target, error, sum(map(len, files.values()))) from error
         raise OutputError(
             error.errno, f"{target}: cannot be made ({error.strerror}); choose a folder that can be written"
         ) from error
@@ -213,11 +143,3 @@ def _write_tree(folder: Path, files: dict[str, bytes]) -> None:
             os.fsync(stream.fileno())
     for name in sorted(folders, reverse=True):  # the deepest first
         sync_folder(name)
-
-
-def _free(path: Path) -> str:
-    for folder in path.parents:
-        with contextlib.suppress(OSError):
-            status = os.statvfs(folder)
-            return f"{status.f_bavail * status.f_frsize} bytes and {status.f_favail} inodes free"
-    return "free space unknown"

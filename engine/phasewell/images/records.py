@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from phasewell.durable import replace_file
 from phasewell.errors import InputError, UsageError
-from phasewell.images.files import contained, read_document, replace_file
+from phasewell.images.files import contained, read_document
 from phasewell.images.metadata import PlateMetadata, explain, parse_json, well_path
 from phasewell.manifest import canonical_json, digest_json
 from phasewell.plate import FrameKey, FrameRecord, Unit

@@ -18,8 +18,9 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from phasewell.durable import replace_file
 from phasewell.errors import InputError, UsageError
-from phasewell.images.files import open_regular, read_at, read_into, replace_file
+from phasewell.images.files import open_regular, read_at, read_into
 
 Codec = Literal["raw", "zstd"]
 MISSING = 2**64 - 1

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from phasewell.durable import remove_file, replace_file
 from phasewell.errors import InputError, SecurityError, UsageError
 from phasewell.images import ngff
 from phasewell.images.files import (
@@ -21,8 +22,6 @@ from phasewell.images.files import (
     install_folder,
     locked_folder,
     read_document,
-    remove_file,
-    replace_file,
     sweep_partials,
 )
 from phasewell.images.metadata import OVERVIEW_FACTOR, PlateMetadata, check_metadata, parse_root, well_path

@@ -11,8 +11,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from phasewell.durable import find_temporaries
 from phasewell.errors import InputError, SecurityError
-from phasewell.images.files import contained, partials, read_document
+from phasewell.images.files import contained, read_document
 from phasewell.images.metadata import parse_json
 from phasewell.images.ngff import plate_documents
 from phasewell.images.pixels import frame_sha256
@@ -100,7 +101,7 @@ def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None
             elif now.reason and now.status == "quarantined":
                 reasons[now.reason] = reasons.get(now.reason, 0) + 1
         shard = contained(reader.root, shard_path(unit, 0))
-        leftovers += [str(path.relative_to(reader.root)) for path in partials(shard.parent)]
+        leftovers += [str(path.relative_to(reader.root)) for path in find_temporaries(shard.parent)]
         if shard.exists() and not any(before.status == "present" for before, _ in records):
             uncommitted.append(str(unit))
         if progress:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, because scikit-learn is slow to import
 _PUBLIC = {
@@ -33,10 +34,4 @@ if TYPE_CHECKING:
     from phasewell.potency.shuffle import ShuffleTest, permute_targets
     from phasewell.potency.storage import load_model
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'phasewell.potency' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

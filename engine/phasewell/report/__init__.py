@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; the chart library loads only when a report is written
 _PUBLIC = {"write_report": "phasewell.report.write"}
@@ -13,8 +14,4 @@ __all__ = ["write_report"]
 if TYPE_CHECKING:
     from phasewell.report.write import write_report
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'phasewell.report' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from phasewell.durable import replace_file
 from phasewell.errors import OutputError
 from phasewell.plate import Plate
 from phasewell.report.document import render
 from phasewell.report.pages import compose
 from phasewell.report.reading import read_content
-from phasewell.tables.durable import write_durably
 
 REPORT_NAME = "report.html"
 
@@ -39,5 +39,5 @@ def write_report(
     except OSError as error:
         raise OutputError(f"{path}: the report cannot be made ({error.strerror}); give another output") from error
     page = render(compose(read_content(run_dir, agreement, plate)))
-    write_durably(path, page.encode("utf-8"))
+    replace_file(path, page.encode("utf-8"))
     return path

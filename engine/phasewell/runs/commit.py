@@ -15,13 +15,13 @@ from pydantic import ValidationError
 
 from phasewell.cells import DEFINITIONS_ID
 from phasewell.config import Config
+from phasewell.durable import replace_file, sync_folder
 from phasewell.errors import InputError, UsageError
 from phasewell.manifest import SCHEMA_VERSION, RunManifest, canonical_json
 from phasewell.plate import Plate
 from phasewell.runs.keys import run_document
 from phasewell.runs.ledger import Ledger
 from phasewell.runs.planning import Plan
-from phasewell.tables.durable import sync_folder, write_durably
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import part_bytes
 from phasewell.tables.profile_file import PROFILE_FILE, make_profile_table
@@ -117,4 +117,4 @@ def _write_if_changed(path: Path, data: bytes) -> None:
             return
     except OSError:
         pass
-    write_durably(path, data)
+    replace_file(path, data)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from phasewell.durable import find_temporaries, sync_folder
 from phasewell.errors import InputError
 from phasewell.manifest import PartEntry
-from phasewell.tables.durable import TEMPORARY_PREFIX, sync_folder
 from phasewell.tables.parts import PartFile, find_parts, read_part
 
 CELLS_FOLDER = Path("parts", "cells")
@@ -100,7 +100,7 @@ def prepare_folders(folder: Path) -> None:
     for place in (CELLS_FOLDER, SUPERSEDED_FOLDER):
         (folder / place).mkdir(parents=True, exist_ok=True)
     for place in (folder, folder / CELLS_FOLDER, folder / SUPERSEDED_FOLDER):
-        for stale in place.glob(f"{TEMPORARY_PREFIX}*"):
+        for stale in find_temporaries(place):
             stale.unlink(missing_ok=True)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from phasewell.durable import temporary_beside
 from phasewell.errors import LockedError, OutputError, StorageError
-from phasewell.tables.durable import TEMPORARY_PREFIX
 
 LOCK_NAME = "run.lock"
 _WAIT_S = 0.5  # `is_locked` in another shell holds the lock for an instant
@@ -91,7 +91,7 @@ def _describe_holder(folder: Path) -> str:
 def _open_lock(folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f"{TEMPORARY_PREFIX}probe-{os.getpid()}"
+        probe = temporary_beside(folder / "probe")
         probe.touch()
         probe.unlink()
         return os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from phasewell.durable import temporary_beside, write_failure
 from phasewell.runs.planning import Plan
 from phasewell.runs.receipts import Receipt
-from phasewell.tables.durable import TEMPORARY_PREFIX, storage_error
 
 EVENTS_NAME, HEARTBEAT_NAME, STATUS_NAME = "events.jsonl", "heartbeat.json", "status.json"
 BEAT_S = 2.0
@@ -100,7 +100,7 @@ class Observer:
             with path.open("a", encoding="utf-8") as file:
                 file.write(line)
         except OSError as error:
-            raise storage_error(path, len(line), error) from error
+            raise write_failure(path, error, len(line)) from error
 
     def frames_per_s(self) -> float | None:
         """Rate over the last receipts of this run; None before the first."""
@@ -154,7 +154,7 @@ def last_line(status: str, counts: Mapping[str, int], resume: str) -> str:
 
 def _replace(path: Path, document: dict[str, Any]) -> None:
     """Replace a file at once, without waiting for the disk: it may be lost, but never torn."""
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}")
+    temporary = temporary_beside(path)
     temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     temporary.replace(path)
 

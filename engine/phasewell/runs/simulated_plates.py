@@ -126,8 +126,8 @@ def measure_truth(
 
 def _open_store(path: Path, plan: SimulationPlan, dtype: str) -> PlateWriter:
     """Make the store, or open it when it was begun by the same call; anything else in its place is refused."""
+    from phasewell.durable import replace_file
     from phasewell.images import create_plate, open_writer
-    from phasewell.images.files import replace_file
     from phasewell.simulation import truth_document
 
     truth = truth_document(plan)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, so that importing this package stays cheap
 _PUBLIC = {
@@ -31,10 +32,4 @@ if TYPE_CHECKING:
     from phasewell.simulation.rendering import render_unit
     from phasewell.simulation.truth import drop_frame_touching, plan_from_truth, truth_document
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'phasewell.simulation' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

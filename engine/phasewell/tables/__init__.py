@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, because Arrow and DuckDB are slow to import
 _PUBLIC = {
@@ -21,10 +22,4 @@ if TYPE_CHECKING:
     from phasewell.tables.exporting import export
     from phasewell.tables.results import PlateInfo, Results, open_results
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'phasewell.tables' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from phasewell.durable import sync_folder, temporary_beside
 from phasewell.errors import OutputError, PhasewellError
 from phasewell.plate import Plate
-from phasewell.tables.durable import TEMPORARY_PREFIX, sync_folder
 from phasewell.tables.relations import table_batches
 from phasewell.tables.results import open_results
 from phasewell.tables.schema import TABLES, arrow_schema
@@ -31,7 +31,7 @@ def build_database(run_dir: Path | str, output: Path | str | None = None, plate:
 
     results = open_results(run_dir)
     path = Path(output) if output is not None else results.folder / DATABASE_NAME
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from phasewell.durable import sync_folder, temporary_beside
 from phasewell.errors import OutputError, PhasewellError, UsageError
 from phasewell.plate import Plate
 from phasewell.tables.duck import DATABASE_NAME, build_database
-from phasewell.tables.durable import TEMPORARY_PREFIX, sync_folder
 from phasewell.tables.relations import table_batches
 from phasewell.tables.results import open_results
 from phasewell.tables.schema import arrow_schema
@@ -58,7 +58,7 @@ def export(
 
 
 def _write(path: Path, name: str, batches: Iterator[pa.Table]) -> Path:
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
             (_write_parquet if path.suffix == ".parquet" else _write_csv)(file, name, batches)

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from phasewell.cells import DEFINITIONS_ID, DESCRIPTOR_NAMES, DESCRIPTORS, Cells
+from phasewell.durable import replace_file
 from phasewell.errors import InputError, StorageError, UsageError
 from phasewell.manifest import SCHEMA_VERSION
 from phasewell.plate import FrameKey
 from phasewell.profiles import Moments
-from phasewell.tables.durable import write_durably
 
 STATUSES = ("processed", "quarantined", "missing")
 QUALITY_COLUMNS = (
@@ -191,7 +191,7 @@ def write_part(folder: Path, well: str, time: int, key: str, table: pa.Table) ->
     path = folder / f"{well}-t{time:03d}.{key[:32]}.{sha256}.parquet"
     part = PartFile(path, well, time, key[:32], sha256)
     if not (path.exists() and _read_checked(part, None) == data):
-        write_durably(path, data)
+        replace_file(path, data)
     return part
 
 
