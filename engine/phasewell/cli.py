@@ -14,7 +14,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from phasewell import __version__
-from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, PhasewellError, UsageError
+from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,6 +86,8 @@ class SourceOptions:
     "Hours between times, where the files only count them."
     platemap: Path | None = None
     "CSV or TOML with a row per well: clone, potency, donor and what else is known."
+    name: str | None = None
+    "Name of the plate. Left out: as the source calls it."
 
 
 @app.command
@@ -140,7 +142,7 @@ def validate(store: Path, *, json: Json = False) -> int:
 
     report = validate_plate(store)
     _show(report.to_dict(), report.to_text(), json)
-    return EXIT_DONE if report.is_valid else EXIT_INCOMPLETE
+    return EXIT_DONE if report.is_valid else InputError.exit_code
 
 
 @app.command
