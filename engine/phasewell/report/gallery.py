@@ -64,7 +64,7 @@ def choose_shots(frames: Mapping[str, NDArray[Any]], labels: LabelStore) -> tupl
 
     `frames` has well, field, plate_time (index in the plate), status and frame_sha256. Per well one to three hours,
     evenly over those with a measured frame, labelled ones first; at each the first labelled field, else the first
-    measured one.
+    measured one; where there are fewer hours than places, further fields.
     """
     measured = frames["status"] == "processed"
     by_unit: dict[str, dict[int, list[str]]] = {}
@@ -80,8 +80,10 @@ def choose_shots(frames: Mapping[str, NDArray[Any]], labels: LabelStore) -> tupl
     for well in wells:
         labelled = {t: [f for f in by_unit[well][t] if f in labels.fields(well, t)] for t in sorted(by_unit[well])}
         times = [t for t in labelled if labelled[t]] or list(labelled)
-        for time in _spread(times, each):
-            field = (labelled[time] or by_unit[well][time])[0]
+        fields = {time: labelled[time] or by_unit[well][time] for time in _spread(times, each)}
+        # the first field of every hour, then the second of every hour, until the row is full
+        ranked = sorted((rank, time, field) for time in fields for rank, field in enumerate(fields[time]))
+        for time, field in sorted((time, field) for _, time, field in ranked[:each]):
             shots.append(Shot(well, time, field, digests[well, time, field]))
     note = f"{len(wells)} of {len(by_unit)} wells are shown." if len(wells) < len(by_unit) else ""
     return shots, note
