@@ -16,6 +16,7 @@ from typing import Any
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.report import write_report
 from phasewell.runs import fit_models, run, simulate
+from phasewell.tables import open_results
 from rows import write_rows
 
 WINDOW_H, FIELDS = (6.0, 30.0), 40
@@ -57,18 +58,21 @@ def measure_rates(folder: Path) -> Path:
 
 
 def measure_screen(folder: Path) -> Path:
-    """Simulate and run the screen (or what is left of it), fit the models and write one row per model and draw."""
+    """Simulate and run the screen (unless it is finished), fit the models and write one row per model and draw."""
     plate = simulate(folder / "plate.zarr", fields=64, times=15, seed=0)
-    result = run(_config(folder))
-    print(result.last_line)
+    if not (folder / "run" / "manifest.json").exists():
+        print(run(_config(folder)).last_line)
+    manifest = open_results(folder / "run").manifest  # says which code made the numbers
+    cells = sum(part.n_cells for part in manifest.parts)
     screen = {
         "measured": "screen",
-        "frames": plate.n_frames_expected,
+        "code_version": manifest.code_version,
+        "frames": manifest.n_expected,
         "frame_shape": list(plate.frame_shape),
-        "cells": result.n_cells,
-        "cells_per_frame": round(result.n_cells / plate.n_frames_expected, 1),
-        "quarantined": result.n_quarantined,
-        "missing": result.n_missing,
+        "cells": cells,
+        "cells_per_frame": round(cells / manifest.n_expected, 1),
+        "quarantined": manifest.n_quarantined,
+        "missing": manifest.n_missing,
     }
     rows: list[dict[str, Any]] = [screen]
     calls = [(("lasso",), seed, 0) for seed in OTHER_SEEDS]
