@@ -1,6 +1,7 @@
 """How hard the simulated screen is: constants chosen from biology and measurement, never from a model's score.
 
-They were committed before any potency model was fitted on a simulated plate, and no score may move them.
+They were committed before any potency model was fitted on a simulated plate, and no potency score may move them.
+Density, sizes and contrast were set by looking at frames and at how well `segment` finds the cells.
 
 Where they come from
 - Clones and potencies: 15 clones, potency an integer 7..13 with mean 9.8 (serial passages until growth stops).
