@@ -26,7 +26,7 @@ def temporary_beside(path: Path) -> Path:
 
 def find_temporaries(folder: Path) -> list[Path]:
     """Return the temporary files that lie in `folder`, in order of names."""
-    return sorted(folder.glob(f".*{PARTIAL}")) if folder.is_dir() else []
+    return sorted(path for path in folder.glob(f".*{PARTIAL}") if not path.is_dir())
 
 
 def replace_file(path: Path, pieces: bytes | Iterable[bytes | NDArray[Any]]) -> None:

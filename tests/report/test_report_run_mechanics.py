@@ -108,7 +108,7 @@ def test_pictures_are_of_the_frames_measured_with_their_labels(finished: Path) -
     content = read_content(finished)
     assert content.gallery_note == ""
     assert [(p.well, p.field, p.time_h) for p in content.pictures] == [
-        ("A01", "f1", 6.0), ("A01", "f1", 12.5), ("B02", "f2", 6.0), ("B02", "f1", 12.5)
+        ("A01", "f1", 6.0), ("A01", "f1", 12.5), ("A01", "f2", 12.5), ("B02", "f2", 6.0), ("B02", "f1", 12.5)
     ]  # fmt: skip
     frames = open_results(finished).frames().to_pylist()
     counts = {(row["well"], row["field"], row["time_h"]): row["n_cells"] for row in frames}
