@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,7 @@ def _run(store: Path, folder: Path, show: Any, say: Callable[[str], None], label
         compute=_compute(),
     )
     with show("run") as progress:
-        result = runs.run(config, progress=progress)
+        result = runs.run(config, progress=progress, resume=f"phasewell demo {shlex.quote(str(folder.parent))}")
     say(f"  {result.last_line}")
     return result
 
