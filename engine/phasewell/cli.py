@@ -221,16 +221,18 @@ def status(run: Path, *, json: Json = False) -> int:
 def fit(
     run: Path,
     *,
-    kind: tuple[Literal["lasso", "forest", "xgboost"], ...] = ("lasso", "forest", "xgboost"),
-    target: str = "potency",
-    group: str = "clone",
+    kind: tuple[Literal["lasso", "forest", "xgboost"], ...] = (),
+    target: str | None = None,
+    group: str | None = None,
     window_h: tuple[float, float] | None = None,
     fields: int | None = None,
     shuffles: int = 0,
-    seed: int = 0,
+    seed: int | None = None,
     json: Json = False,
 ) -> int:
     """Fit potency models on a finished run, validated by leaving one clone out.
+
+    What is left out is taken from the run's configuration.
 
     Parameters
     ----------
@@ -239,9 +241,9 @@ def fit(
     group
         Column of the plate map that says which wells belong together; they never part in validation.
     window_h
-        First and last hour of the profile, both inclusive. Left out: all hours.
+        First and last hour of the profile, both inclusive.
     fields
-        How many random fields per well. Left out: all.
+        How many random fields per well, the same at every hour.
     shuffles
         Also fit this many shuffles of the target over the groups, to show what chance gives.
     """

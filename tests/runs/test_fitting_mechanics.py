@@ -34,6 +34,12 @@ def test_a_fit_leaves_evaluation_truth_and_shuffles_beside_the_model(finished: P
         assert number in account["sentence"]
 
 
+def test_what_is_left_out_comes_from_the_configuration(finished: Path) -> None:
+    accounts = fit_models(finished)
+    assert [account["kind"] for account in accounts] == ["lasso", "forest", "xgboost"]
+    assert all(account["window_h"] == [6.0, 12.0] and account["fields"] is None for account in accounts)
+
+
 def test_a_saved_model_predicts_every_well(finished: Path) -> None:
     fit_models(finished, ("lasso",))
     rows = predict_wells(finished, finished / "models" / "lasso")

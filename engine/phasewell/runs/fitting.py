@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     from phasewell.plate import Plate
     from phasewell.profiles import FieldMoments, Profile
 
-KINDS = ("lasso", "forest", "xgboost")
-
 
 def fit_models(
     run: Path | str,
-    kinds: Sequence[str] = KINDS,
-    target: str = "potency",
-    group: str = "clone",
+    kinds: Sequence[str] = (),
+    target: str | None = None,
+    group: str | None = None,
     *,
     window_h: tuple[float, float] | None = None,
     fields: int | None = None,
     shuffles: int = 0,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> list[dict[str, Any]]:
     """Fit and validate models on a run's profile and write each to RUN/models/<kind>.
 
     `target` and `group` name columns of the plate map; `window_h` and `fields` choose the profile as in `profile`.
+    What is left out is taken from the sections `model` and `profile` of the run's configuration.
     With `shuffles` the whole validation is repeated on that many shuffled targets (shuffle.json). On a simulated
     plate the same model is also validated on the true descriptors (evaluation_truth.json).
     What the profile was made of stands beside the model (profile.json).
@@ -42,18 +41,21 @@ def fit_models(
     Raises UsageError when the plate map lacks the columns.
     """
     run = Path(run)
-    measured = profile(run, window_h=window_h, fields=fields, seed=seed)
-    plate, store = plate_of(run), config_of(run).plate.store
-    targets, groups = _column(plate, target), _column(plate, group)
-    truth = _true_profile(plate, store, measured, fields, seed)
+    config, plate = config_of(run), plate_of(run)
+    window_h, fields = window_h or config.profile.window_h, fields or config.profile.fields
+    draw = config.profile.seed if seed is None else seed  # of the fields
+    seed = config.model.seed if seed is None else seed
+    measured = profile(run, window_h, fields, draw, config.profile.min_fields)
+    targets, groups = _column(plate, target or config.model.target), _column(plate, group or config.model.group)
+    truth = _true_profile(plate, config.plate.store, measured, fields, draw)
     accounts = []
-    for kind in kinds:
+    for kind in kinds or config.model.kinds:
         model = fit(measured, targets, groups, kind, seed=seed)  # type: ignore[arg-type]
         folder = model.save(run / "models" / kind)
         sentence = str(model.evaluation).partition(": ")[2]
         account: dict[str, Any] = {"kind": kind, "folder": str(folder), "sentence": sentence}
         account |= {key: getattr(model.evaluation, key) for key in ("rmse", "baseline_rmse", "q2", "verdict")}
-        choice = {"window_h": [measured.times_h[0], measured.times_h[-1]], "fields": fields, "seed": seed}
+        choice = {"window_h": [measured.times_h[0], measured.times_h[-1]], "fields": fields, "seed": draw}
         _write_json(folder / "profile.json", choice)
         account |= choice
         if truth is not None:
