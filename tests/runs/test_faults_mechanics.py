@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phasewell import runs, segmentation
+from phasewell import quality, runs
 from phasewell.config import Config
 from phasewell.errors import (
     InputError,
@@ -41,19 +41,19 @@ UNIT = ("A02", 0)
 
 @pytest.fixture
 def fail_on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """Make segmentation raise for one field of one unit, at first `times` times; returns the list of batch sizes."""
+    """Make measuring raise for one field of one unit, at first `times` times; returns the list of batch sizes."""
 
     def install(error: Exception, field: str = "2", times: int = 10**9) -> list[int]:
-        segment, sizes, left = segmentation.segment, [], [times]
+        assess, sizes, left = quality.assess, [], [times]
 
         def failing(batch: Any, *arguments: Any, **keywords: Any) -> Any:
             sizes.append(len(batch))
             if left[0] and any((key.well, key.time, key.field) == (*UNIT, field) for key in batch.keys):
                 left[0] -= 1
                 raise error
-            return segment(batch, *arguments, **keywords)
+            return assess(batch, *arguments, **keywords)
 
-        monkeypatch.setattr(segmentation, "segment", failing)
+        monkeypatch.setattr(quality, "assess", failing)
         return sizes
 
     return install
@@ -108,14 +108,14 @@ def test_a_failed_frame_is_tried_again_by_the_next_run(
     make_config: Make, digests: Digests, fail_on: Callable[..., list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as once:
-        segment = segmentation.segment
+        assess = quality.assess
 
         def failing(batch: Any, *arguments: Any, **keywords: Any) -> Any:
             if any((key.well, key.time) == UNIT for key in batch.keys):
                 raise MemoryError
-            return segment(batch, *arguments, **keywords)
+            return assess(batch, *arguments, **keywords)
 
-        once.setattr(segmentation, "segment", failing)
+        once.setattr(quality, "assess", failing)
         assert runs.run(make_config()).n_quarantined == 2 + 3
     assert [unit.address for unit in runs.plan(make_config()).remaining] == [UNIT]
     assert runs.run(make_config()).n_quarantined == 2
@@ -268,13 +268,13 @@ def test_isolated_unit_equals_the_same_unit_in_process(make_config: Make, digest
 DEADLY = """
 import os, signal, sys
 if "--multiprocessing-fork" in sys.argv:
-    from phasewell import segmentation
-    segment = segmentation.segment
+    from phasewell import quality
+    assess = quality.assess
     def deadly(batch, *arguments, **keywords):
         if any(key.field == "2" for key in batch.keys):
             os.kill(os.getpid(), signal.SIGSEGV)
-        return segment(batch, *arguments, **keywords)
-    segmentation.segment = deadly
+        return assess(batch, *arguments, **keywords)
+    quality.assess = deadly
 """
 
 

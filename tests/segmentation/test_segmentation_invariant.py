@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from phasewell.background import adjust_background
 from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.device import Device
 from phasewell.frames import FrameBatch
-from phasewell.segmentation import segment
+from phasewell.segmentation import segment, segment_adjusted
 from phasewell.segmentation.components import fill_holes, label_pieces, number_per_frame, remove_small, remove_walls
 from phasewell.segmentation.discs import erode
 from phasewell.segmentation.recipe import make_recipe
@@ -55,6 +56,14 @@ def test_a_batch_is_its_frames(batch: NDArray[np.uint8], preset: str) -> None:
     assert together.max() >= 3
     for frame, labels in zip(batch, together, strict=True):
         np.testing.assert_array_equal(labels_of(frame[None], config)[0], labels)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_adjusting_first_gives_the_same_labels(batch: NDArray[np.uint8], enabled: bool) -> None:
+    background = BackgroundConfig(enabled=enabled)
+    grey = adjust_background(batch, PIXEL_SIZE_UM, Device("cpu"), background)
+    whole = segment(FrameBatch(batch, PIXEL_SIZE_UM), "cpu", background=background)
+    assert np.array_equal(segment_adjusted(grey, PIXEL_SIZE_UM, "cpu"), whole)
 
 
 def test_labels_are_1_to_n_in_raster_order_of_their_first_pixel(batch: NDArray[np.uint8]) -> None:

@@ -174,9 +174,10 @@ def measure_frames(batch: FrameBatch, device: Device, config: Config, keep: froz
 
 
 def _measure(batch: FrameBatch, device: Device, config: Config, keep: frozenset[str]) -> list[MeasuredFrame]:
-    from phasewell.descriptors import describe, field_moments
+    from phasewell.background import adjust_background
+    from phasewell.descriptors import describe_adjusted, field_moments
     from phasewell.quality import assess, confluence, judge
-    from phasewell.segmentation import segment
+    from phasewell.segmentation import segment_adjusted
 
     resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)  # the one copy to the device
     quality = assess(resident, device)
@@ -190,11 +191,12 @@ def _measure(batch: FrameBatch, device: Device, config: Config, keep: frozenset[
     if not good:
         return outcome
     usable = _take(resident, good)
-    labels = segment(usable, device, config.segmentation, config.background)
+    grey = adjust_background(usable.pixels, usable.pixel_size_um, device, config.background)  # once for both
+    labels = segment_adjusted(grey, usable.pixel_size_um, device, config.segmentation)
     covered = np.full(len(batch), np.nan)
     covered[good] = device.get(confluence(labels))
     verdicts = judge(quality, covered, config.quality)
-    cells = describe(usable, labels, device, config.background)
+    cells = describe_adjusted(grey, labels, usable.pixel_size_um, device, usable.keys)
     moments = field_moments(cells)
     for place, i in enumerate(good):
         frame, one = outcome[i], slice(place, place + 1)

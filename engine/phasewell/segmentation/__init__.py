@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from phasewell.segmentation.agreement import Agreement, measure_agreement
 from phasewell.segmentation.recipe import PRESETS, Recipe, make_recipe
-from phasewell.segmentation.steps import segment
+from phasewell.segmentation.steps import segment, segment_adjusted
 
-__all__ = ["PRESETS", "Agreement", "Recipe", "make_recipe", "measure_agreement", "segment"]
+__all__ = ["PRESETS", "Agreement", "Recipe", "make_recipe", "measure_agreement", "segment", "segment_adjusted"]

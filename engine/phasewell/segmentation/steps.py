@@ -38,16 +38,27 @@ def segment(
     Raises UsageError for a configuration that its pixel size makes impossible, UnavailableError without the device.
     """
     where = as_device(device)
-    recipe = make_recipe(config or SegmentationConfig(), batch.pixel_size_um)
+    make_recipe(config or SegmentationConfig(), batch.pixel_size_um)  # a wrong configuration is told before any work
     labels: Array = where.xp.zeros(batch.pixels.shape, where.xp.int32)
     if labels.size == 0:
         return labels
     for first in range(0, len(batch), where.batch_frames):
         part = slice(first, first + where.batch_frames)
-        pixels = where.put(batch.pixels[part])
-        grey = adjust_background(pixels, batch.pixel_size_um, where, background)
-        labels[part] = separate(where, find_foreground(where, grey, recipe), grey, recipe)
+        grey = adjust_background(where.put(batch.pixels[part]), batch.pixel_size_um, where, background)
+        labels[part] = segment_adjusted(grey, batch.pixel_size_um, where, config)
     return labels
+
+
+def segment_adjusted(
+    grey: Array, pixel_size_um: float, device: Device | str = "auto", config: SegmentationConfig | None = None
+) -> Array:
+    """Return the labels of frames whose background is adjusted already, step 2 on; otherwise as `segment`.
+
+    `grey` (frames, height, width) uint8 is what `adjust_background` returns; all frames are held at once.
+    """
+    where = as_device(device)
+    recipe = make_recipe(config or SegmentationConfig(), pixel_size_um)
+    return separate(where, find_foreground(where, grey, recipe), grey, recipe)
 
 
 def find_foreground(device: Device, grey: Array, recipe: Recipe) -> Array:
