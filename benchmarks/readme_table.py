@@ -84,7 +84,9 @@ def speed() -> list[str]:
     lines = ["| speed | rate | conditions |", "|---|---|---|"]
     for row in read_rows("simulated_rates"):
         lines.append(_rate("store to committed cell table, array engine", row["run_frames_per_s"], row))
-        lines.append(_rate("simulate a plate, parameters to shard", row["simulate_frames_per_s"], row))
+    for row in read_rows("simulation"):
+        if row["boundary"].startswith("arguments to plate store"):
+            lines.append(_rate("simulate a plate of 15 hours, arguments to shards", row["frames_per_second"], row))
     for row in read_rows("descriptors"):
         if row["boundary"].startswith("labels and adjusted") and row["cells_per_frame"] == 150:
             text = f"12 descriptors of given labels ({row['times_the_peer']:.0f} x scikit-image in the same run)"
@@ -95,8 +97,8 @@ def speed() -> list[str]:
 def _rate(what: str, rate: float | None, row: dict[str, Any], unit: str = "frames/s") -> str:
     under = row["conditions"]
     shown = "not measured" if rate is None else f"{rate:.0f} {unit}"
-    cells = f"{row['cells_per_frame']:.0f} cells a frame" if row.get("cells_per_frame") else ""
-    return f"| {what} | {shown} | {cells}, {under['cores']} cores {under['processor']}, commit {under['commit']} |"
+    cells = f"{row['cells_per_frame']:.0f} cells a frame, " if row.get("cells_per_frame") else ""
+    return f"| {what} | {shown} | {cells}{under['cores']} cores {under['processor']}, commit {under['commit']} |"
 
 
 if __name__ == "__main__":
