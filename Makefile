@@ -32,5 +32,11 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+bench: $(VENV)/.dev        ## rates of this machine (idle, minutes); rows under benchmarks/results, then the README
+	$(BIN)/python benchmarks/descriptors.py
+	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python benchmarks/simulated_screen.py build/bench --rates
+	$(BIN)/python benchmarks/readme_table.py
+
 clean:
 	rm -rf $(VENV) build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

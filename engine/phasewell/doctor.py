@@ -28,7 +28,7 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
     folder = folder or Path.cwd()
     versions = {name: version for name in _SHOWN if (version := _version(name))}
     missing = [
-        {"extra": extra, "for": purpose, "install": f'pip install "phasewell[{extra}]"'}
+        {"extra": extra, "for": purpose, "install": _install_line(extra)}
         for extra, (distribution, purpose) in _EXTRAS.items()
         if _version(distribution) is None
     ]
@@ -47,6 +47,11 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
     }
     report["lines"] = _lines(report, folder)
     return report
+
+
+def _install_line(extra: str) -> str:
+    """Return the command that adds an extra to this environment, from a checkout with its pinned versions."""
+    return f'{sys.executable} -m pip install --constraint constraints.txt --editable ".[{extra}]"'
 
 
 def _version(distribution: str) -> str | None:

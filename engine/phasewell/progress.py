@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-
-class ReportProgress(Protocol):
-    """Called with frames done and frames in all; may be called from one thread at a time."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show the new state."""
-        ...
+if TYPE_CHECKING:
+    from phasewell.runs.observation import ReportProgress
 
 
 @contextmanager

@@ -1,16 +1,16 @@
 """LASSO whose lambda is chosen on the training groups alone, so that it can stand inside an outer fold.
 
-How lambda is chosen was decided on simulated tables before any plate was fitted (15 clones, 60 data sets a row,
-median RMSE / baseline RMSE of the leave-one-clone-out predictions; `benchmarks/potency.py` repeats it):
+How lambda is chosen was decided on made-up tables before any plate was fitted (15 clones, 16 data sets a row, median
+RMSE / baseline RMSE of the leave-one-clone-out predictions; `benchmarks/results/potency.jsonl`):
 
 | data                                       | minimum | 0.5 SE | 1 SE |
 |--------------------------------------------|---------|--------|------|
-| noise, 360 columns                         | 1.08    | 1.03   | 1.00 |
-| noise target, 120 columns of 3 factors     | 1.11    | 1.04   | 1.01 |
-| 3 factors, 120 columns, noise SD 0.4       | 0.345   | 0.358  | 0.376|
-| 3 factors, 120 columns, noise SD 1.0       | 0.70    | 0.74   | 0.76 |
+| noise, 360 columns                         | 1.06    | 1.01   | 1.00 |
+| noise target, 120 columns of 3 factors     | 1.11    | 1.04   | 1.00 |
+| 3 factors, 120 columns, noise SD 0.4       | 0.34    | 0.37   | 0.40 |
+| 3 factors, 120 columns, noise SD 1.0       | 0.70    | 0.76   | 0.81 |
 
-Half a standard error costs next to nothing where there is signal and returns most noise to the mean.
+Half a standard error costs less than a whole one where there is signal and returns most noise to the mean.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ class DaskExecutor:
             import distributed
         except ImportError as error:
             raise UnavailableError(
-                "executor dask needs the extra cluster: pip install 'phasewell[cluster]'; or set compute.executor"
+                "executor dask needs the extra cluster: `phasewell doctor` shows how to install it; "
+                "or set compute.executor to serial"
             ) from error
         self._distributed: Any = distributed
         self.workers, self.address, self.stall_timeout_s = workers, address, stall_timeout_s
