@@ -49,7 +49,7 @@ class DaskExecutor:
             import distributed
         except ImportError as error:
             raise UnavailableError(
-                "executor dask needs the extra cluster: `phasewell doctor` shows how to install it; "
+                "executor dask needs phasewell[cluster]: `phasewell doctor` shows how to install it; "
                 "or set compute.executor to serial"
             ) from error
         self._distributed: Any = distributed
