@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt kernels/bind.cpp $(wildcard kernels/phasewell_kernels/*.cuh)
+NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt $(wildcard kernels/*.cpp kernels/*/*.cpp kernels/*/*.hpp kernels/*/*.cuh)
 
 .PHONY: demo test lint types bench clean
 .DELETE_ON_ERROR:

@@ -1,104 +1,11 @@
-// bind.cpp: the CPU build of the kernels as a Python module. Every argument is noconvert: nothing is copied silently.
+// bind.cpp: the CPU build of the kernels as a Python module; bind/<idea>.cpp says what each kernel takes and refuses.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-
-#include <cstdlib>
-#include <stdexcept>
-#include <string>
-#include <vector>
-
-#include "phasewell_kernels/render.cuh"
 
 namespace nb = nanobind;
-using namespace nb::literals;
 
-// several instruction sets in one module, where the compiler and the loader can choose between them
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define PW_CLONES __attribute__((flatten, target_clones("arch=x86-64-v3", "default")))
-#else
-#define PW_CLONES
-#endif
-
-namespace {
-
-template <typename T, typename Shape>
-using In = nb::ndarray<const T, Shape, nb::c_contig, nb::device::cpu>;
-template <typename T, typename Shape>
-using Out = nb::ndarray<T, Shape, nb::c_contig, nb::device::cpu>;
-
-[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("render_frames: " + what); }
-
-void check_cell(const pw::RenderCell& cell, int64_t index, int64_t kinds) {
-  const std::string who = "cell " + std::to_string(index) + ": ";
-  if (cell.half_length < 1 || cell.half_length > 16384) refuse(who + "half_length outside 1..16384 sixteenths of a px");
-  if (cell.knot_scale < 0 || int64_t{cell.half_length} * 2 * cell.knot_scale > (int64_t{pw::KNOTS} << 18))
-    refuse(who + "knot_scale does not map the length to the knots");
-  if (cell.kind < 0 || cell.kind >= kinds) refuse(who + "kind without a profile");
-  if (cell.label < 0) refuse(who + "negative label");
-  if (std::abs(cell.cosine) > 16384 || std::abs(cell.sine) > 16384) refuse(who + "cosine or sine outside Q14");
-  const int64_t y = cell.y / 16, x = cell.x / 16, far = 1000;  // px; keeps every product within 32 bit
-  if (y - cell.top > far || cell.bottom - y > far || x - cell.left > far || cell.right - x > far)
-    refuse(who + "bounding box reaches more than 1000 px from the centre");
-  for (const int32_t scale : {cell.amplitude, cell.plateau, cell.texture_amplitude, cell.texture_scale,
-                              cell.nucleus_amplitude})
-    if (std::abs(int64_t{scale}) > 65535) refuse(who + "amplitude or scale beyond 65535");
-}
-
-// The CPU product: a block of one thread, compiled for several instruction sets. Integers: same bits from each.
-PW_CLONES void render_all(const pw::RenderFrame* frames, const int64_t* offsets, const pw::RenderCell* cells,
-                          const int16_t* outlines, const int16_t* profiles, const int8_t* texture, const int8_t* mottle, int32_t reach,
-                          int32_t profile_scale, int64_t count, int32_t height, int32_t width, uint8_t* pixels,
-                          int32_t* labels) {
-  std::vector<int16_t> body(pw::TILE_H * pw::TILE_W), halo(pw::TILE_H * pw::TILE_W);
-  std::vector<int32_t> owner(pw::TILE_H * pw::TILE_W);
-  const int32_t rows = (height + pw::TILE_H - 1) / pw::TILE_H, columns = (width + pw::TILE_W - 1) / pw::TILE_W;
-  const int64_t size = int64_t{height} * width;
-  for (int64_t f = 0; f < count; ++f)
-    for (int32_t tile = 0; tile < rows * columns; ++tile)
-      pw::render_tile(frames[f], cells + offsets[f], outlines + offsets[f] * pw::KNOTS * 4,
-                      (int32_t)(offsets[f + 1] - offsets[f]), profiles, texture, mottle, reach, profile_scale, height, width,
-                      tile / columns, tile % columns, body.data(), halo.data(), owner.data(), pixels + f * size,
-                      labels + f * size);
-}
-
-void render_frames(In<int32_t, nb::shape<-1, pw::FRAME_FIELDS>> frames, In<int64_t, nb::shape<-1>> offsets,
-                   In<int32_t, nb::shape<-1, pw::CELL_FIELDS>> cells, In<int16_t, nb::shape<-1, pw::KNOTS, 4>> outlines,
-                   In<int16_t, nb::shape<-1, pw::PROFILE>> profiles,
-                   In<int8_t, nb::shape<pw::TEXTURE, pw::TEXTURE>> texture,
-                   In<int8_t, nb::shape<pw::TEXTURE, pw::MOTTLE_W>> mottle, int32_t reach, int32_t profile_scale,
-                   Out<uint8_t, nb::shape<-1, -1, -1>> pixels, Out<int32_t, nb::shape<-1, -1, -1>> labels) {
-  const int64_t count = (int64_t)frames.shape(0), n = (int64_t)cells.shape(0);
-  const int64_t height = (int64_t)pixels.shape(1), width = (int64_t)pixels.shape(2);
-  if ((int64_t)pixels.shape(0) != count || (int64_t)labels.shape(0) != count) refuse("one image per frame expected");
-  if ((int64_t)labels.shape(1) != height || (int64_t)labels.shape(2) != width) refuse("pixels and labels differ in shape");
-  if (height < 1 || width < 1 || height > 16384 || width > 16384) refuse("frame sides must be 1..16384 px");
-  if ((int64_t)outlines.shape(0) != n) refuse("one outline per cell expected");
-  if (reach < 0 || reach > 4096 || profile_scale < 1 || profile_scale > 65536) refuse("reach or profile_scale out of range");
-  if ((int64_t)offsets.shape(0) != count + 1 || offsets.data()[0] != 0 || offsets.data()[count] != n)
-    refuse("offsets must run from 0 to the number of cells, one more than frames");
-  for (int64_t f = 0; f < count; ++f)
-    if (offsets.data()[f] > offsets.data()[f + 1]) refuse("offsets must not fall");
-  const auto* cell = reinterpret_cast<const pw::RenderCell*>(cells.data());
-  for (int64_t c = 0; c < n; ++c) check_cell(cell[c], c, (int64_t)profiles.shape(0));
-
-  nb::gil_scoped_release unlocked;
-  render_all(reinterpret_cast<const pw::RenderFrame*>(frames.data()), offsets.data(), cell, outlines.data(),
-             profiles.data(), texture.data(), mottle.data(), reach, profile_scale, count, (int32_t)height, (int32_t)width,
-             pixels.data(), labels.data());
-}
-
-}  // namespace
+void bind_render(nb::module_& m);
 
 NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
-  m.attr("CELL_FIELDS") = pw::CELL_FIELDS;
-  m.attr("FRAME_FIELDS") = pw::FRAME_FIELDS;
-  m.attr("KNOTS") = pw::KNOTS;
-  m.attr("PROFILE_SAMPLES") = pw::PROFILE;
-  m.attr("TEXTURE_SIDE") = pw::TEXTURE;
-  m.attr("MOTTLE_WIDTH") = pw::MOTTLE_W;
-  m.def("render_frames", &render_frames, "frames"_a.noconvert(), "offsets"_a.noconvert(), "cells"_a.noconvert(),
-        "outlines"_a.noconvert(), "profiles"_a.noconvert(), "texture"_a.noconvert(), "mottle"_a.noconvert(), "reach"_a.noconvert(),
-        "profile_scale"_a.noconvert(), "pixels"_a.noconvert(), "labels"_a.noconvert(),
-        "Render synthetic frames and their truth labels into `pixels` and `labels`.");
+  bind_render(m);
 }

@@ -1,4 +1,9 @@
-"""CPU build of the phasewell kernels."""
+"""CPU build of the phasewell kernels.
+
+Every function writes into arrays it is given, takes C-contiguous arrays of exactly the named dtype (TypeError for any
+other: nothing is converted or copied), releases the GIL and spreads frames over `threads` threads. `instructions`
+chooses the instruction set: best, plain, avx2 or avx512; the numbers are the same. Values out of range are ValueErrors.
+"""
 
 from typing import Any
 
@@ -29,8 +34,10 @@ def render_frames(
     profile_scale: int,
     pixels: NDArray[Any],
     labels: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
 ) -> None:
-    """Render synthetic frames and their truth labels into `pixels` and `labels`; releases the GIL.
+    """Render synthetic frames and their truth labels into `pixels` and `labels`.
 
     frames (frames, FRAME_FIELDS) int32, offsets (frames + 1) int64 into cells (cells, CELL_FIELDS) int32,
     outlines (cells, KNOTS, 4) int16, profiles (kinds, PROFILE_SAMPLES) int16, texture (TEXTURE_SIDE, TEXTURE_SIDE)

@@ -47,9 +47,6 @@ struct RenderFrame {
 };
 constexpr int32_t FRAME_FIELDS = sizeof(RenderFrame) / sizeof(int32_t);
 
-PW_DEVICE int32_t low(int32_t a, int32_t b) { return a < b ? a : b; }
-PW_DEVICE int32_t high(int32_t a, int32_t b) { return a > b ? a : b; }
-
 PW_DEVICE uint32_t mix(uint32_t x) {
   x = (x ^ (x >> 16)) * 0x7feb352du;
   x = (x ^ (x >> 15)) * 0x846ca68bu;

@@ -1,0 +1,23 @@
+// plane.cuh: a binary image as a bit plane, and the runs of set bits in its rows.
+//
+// A plane is (height, plane_words(width)) uint64: bit x % 64 of word x / 64 is column x; bits beyond the width are 0.
+// 1000 x 1000 px take 128,000 bytes. Runs are pieces of a row, in raster order; 4096 x 4096 px hold at most
+// 4096 x 2048 = 2^23 of them, and coordinates fit 16 bits up to 65,535.
+#ifndef PHASEWELL_PLANE_CUH
+#define PHASEWELL_PLANE_CUH
+#include "grid.cuh"
+
+namespace pw {
+
+PW_DEVICE int32_t plane_words(int32_t width) { return (width + 63) / 64; }
+
+// the valid bits of a row's last word
+PW_DEVICE uint64_t last_word_mask(int32_t width) { return width % 64 ? ((uint64_t)1 << (width % 64)) - 1 : ~(uint64_t)0; }
+
+// word w of the row's background: the complement within the width
+PW_DEVICE uint64_t inverted(const uint64_t* row, int32_t w, int32_t words, int32_t width) {
+  return ~row[w] & (w == words - 1 ? last_word_mask(width) : ~(uint64_t)0);
+}
+
+}  // namespace pw
+#endif
