@@ -33,6 +33,7 @@ typedef unsigned long long uintptr_t;
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #define PW_CUDA 1
 #define PW_DEVICE __device__ __forceinline__
+#define PW_KERNEL extern "C" __global__ void  // entry points stand under #ifdef PW_CUDA at the end of a file
 #define PW_BLOCK_CODE __device__ __noinline__  // large functions of a whole block: one copy, registers of its own
 #define PW_THREAD ((int32_t)threadIdx.x)
 #define PW_THREADS ((int32_t)blockDim.x)
@@ -160,7 +161,16 @@ PW_DEVICE T* take(Scratch& scratch, int64_t count) {
   return taken;
 }
 
+#ifdef PW_CUDA
+// this block's part of a global arena, or the dynamic shared memory where `arena` is null
+PW_DEVICE Scratch block_scratch(char* arena, int64_t stride) {
+  extern __shared__ __align__(64) char pw_shared[];
+  return Scratch{arena ? arena + (int64_t)blockIdx.x * stride : pw_shared};
+}
+#endif
+
 // bytes of a `take`, for the sizes that the host computes
+// (compiled for the host only: kernels never call it)
 constexpr int64_t taken_bytes(int64_t count, int64_t size) { return (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 constexpr int64_t SCAN_BYTES = taken_bytes(MAX_THREADS + 1, sizeof(int32_t));
 

@@ -150,14 +150,14 @@ PW_DEVICE void render_tile(const RenderFrame& frame, const RenderCell* cells, co
 
 }  // namespace pw
 
-#ifdef __CUDACC__
+#ifdef PW_CUDA
 // grid: (tiles, frames); cells of frame f are [offsets[f], offsets[f + 1])
 PW_KERNEL render_frames(const pw::RenderFrame* frames, const int64_t* offsets, const pw::RenderCell* cells,
                         const int16_t* outlines, const int16_t* profiles, const int8_t* texture, const int8_t* mottle,
                         int32_t reach, int32_t profile_scale, int32_t height, int32_t width, uint8_t* pixels, int32_t* labels) {
-  PW_SHARED int16_t body[pw::TILE_H * pw::TILE_W];
-  PW_SHARED int16_t halo[pw::TILE_H * pw::TILE_W];
-  PW_SHARED int32_t owner[pw::TILE_H * pw::TILE_W];
+  __shared__ int16_t body[pw::TILE_H * pw::TILE_W];
+  __shared__ int16_t halo[pw::TILE_H * pw::TILE_W];
+  __shared__ int32_t owner[pw::TILE_H * pw::TILE_W];
   const int32_t f = (int32_t)blockIdx.y, columns = (width + pw::TILE_W - 1) / pw::TILE_W;
   const int64_t first = offsets[f], size = (int64_t)height * width;
   pw::render_tile(frames[f], cells + first, outlines + first * pw::KNOTS * 4, (int32_t)(offsets[f + 1] - first),
