@@ -3,9 +3,11 @@
 
 namespace nb = nanobind;
 
+void bind_cnn_input(nb::module_& m);
 void bind_render(nb::module_& m);
 
 NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
+  bind_cnn_input(m);
   bind_render(m);
 }

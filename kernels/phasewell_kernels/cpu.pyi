@@ -45,3 +45,36 @@ def render_frames(
     int32; all C-contiguous, never converted.
     Raises TypeError for another dtype or layout and ValueError for values out of range.
     """
+
+INPUT_INTEGERS: int
+"""Integers of a frame that `cnn_input` writes: sum of pixels, adjustment, clipped pixels."""
+
+def cnn_input(
+    pixels: NDArray[Any],
+    mode: str,
+    images: NDArray[Any],
+    integers: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Adjust frames to mean grey 130 and divide their sides by four, into `images` and `integers`.
+
+    pixels (frames, height, width) uint8, sides divisible by 4; mode offset or gain; images (frames, height / 4,
+    width / 4) uint8; integers (frames, INPUT_INTEGERS) int64: sum of pixels, adjustment (levels added, or the gain in
+    1/65536), pixels the adjustment sent outside 0..255.
+    Raises TypeError for another dtype or layout and ValueError for other sizes.
+    """
+
+def scale_images(
+    images: NDArray[Any],
+    mean: NDArray[Any],
+    deviation: NDArray[Any],
+    scaled: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Write (images / 255 - mean) / deviation into `scaled`, the same picture in every channel.
+
+    images (images, height, width) uint8, mean and deviation (channels) float32, scaled (images, channels, height,
+    width) float32. Raises TypeError for another dtype or layout and ValueError for values out of range.
+    """
