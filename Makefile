@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt $(wildcard kernels/*.cpp kernels/*/*.cpp kernels/*/*.hpp kernels/*/*.cuh)
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test lint types bench fuzz clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.base: $(NATIVE)
@@ -37,6 +37,9 @@ bench: $(VENV)/.dev        ## rates of this machine (idle, minutes); rows under 
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/simulated_screen.py build/bench --rates
 	$(BIN)/python benchmarks/readme_table.py
+
+fuzz: $(VENV)/.dev         ## 100,000 small random frames through every kernel under address and undefined-behaviour sanitizers
+	$(BIN)/python tests/kernels/harness.py fuzz 100000 1 100
 
 clean:
 	rm -rf $(VENV) build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,8 +3,10 @@
 #define PHASEWELL_EMULATION_HPP
 #include <barrier>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace pw_emulation {
@@ -13,11 +15,16 @@ inline thread_local int32_t thread = 0;
 inline thread_local int32_t threads = 1;
 inline thread_local std::barrier<>* meeting = nullptr;
 
-// PW_DROPPED_FILE and PW_DROPPED_LINE name a barrier that is left out, to prove that the race is then found
-inline void barrier([[maybe_unused]] const char* file, [[maybe_unused]] int line) {
-#ifdef PW_DROPPED_LINE
-  if (line == PW_DROPPED_LINE && std::string_view(file).ends_with(PW_DROPPED_FILE)) return;
-#endif
+// A barrier that is left out, to prove that the race is then found.
+inline std::string dropped_file;
+inline int dropped_line = 0;
+inline void drop_barrier(std::string file, int line) {
+  dropped_file = std::move(file);
+  dropped_line = line;
+}
+
+inline void barrier(const char* file, int line) {
+  if (line == dropped_line && std::string_view(file).ends_with(dropped_file)) return;
   if (meeting) meeting->arrive_and_wait();
 }
 

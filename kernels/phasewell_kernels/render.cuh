@@ -4,6 +4,7 @@
 // Per pixel: signed distance to that outline -> optical profile (halo outside, dark rim inside) -> texture, nucleus.
 // Background, mottling and camera noise are added at the end. No floats, so every device gives the same bits;
 // `>>` of a negative number is an arithmetic shift on all our compilers.
+// budget: render_frames registers<=64 smem<=32768
 #ifndef PHASEWELL_RENDER_CUH
 #define PHASEWELL_RENDER_CUH
 #include "grid.cuh"

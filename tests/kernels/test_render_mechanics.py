@@ -1,15 +1,10 @@
-"""The render kernel's door: what it refuses, and that every GPU architecture compiles it."""
+"""The render kernel's door: what it refuses, by name."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import phasewell_kernels
 import pytest
 from phasewell.simulation import plan_plate
 from phasewell.simulation.drawing import draw_field
@@ -17,7 +12,6 @@ from phasewell.simulation.optics import optics, texture_tile
 from phasewell.simulation.population import populate
 from phasewell_kernels import cpu
 
-SOURCE = Path(phasewell_kernels.__file__).parent / "render.cuh"
 NAMES = ("frames", "offsets", "cells", "outlines", "profiles", "texture", "mottle", "reach", "profile_scale")
 NAMES += ("pixels", "labels")
 
@@ -72,20 +66,3 @@ def change_cell(column: int, value: int) -> dict[str, Any]:
 def test_values_out_of_range_are_named(changed: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cpu.render_frames(**changed())
-
-
-@pytest.mark.parametrize("architecture", [80, 90, 100, 120])
-def test_every_architecture_compiles_within_its_budget(architecture: int, tmp_path: Path) -> None:
-    nvcc = shutil.which("nvcc")
-    if nvcc is None:
-        pytest.skip("nvcc is not installed: the kernel is not compiled for a GPU here")
-    command = [nvcc, "-std=c++17", f"-arch=sm_{architecture}", "-cubin", "-x", "cu", "-Xptxas", "-v"]
-    done = subprocess.run(
-        [*command, "-o", tmp_path / "render.cubin", SOURCE], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "render_frames" in done.stderr
-    assert "0 bytes spill stores, 0 bytes spill loads" in done.stderr
-    found = re.search(r"(\d+) bytes smem", done.stderr)
-    assert found, done.stderr
-    assert int(found[1]) <= 48 * 1024

@@ -1,0 +1,64 @@
+// operation.hpp: kernels as operations on cases, in every build of their source that is linked in.
+//
+// A new kernel: its table into PW_EVERY_TABLE, an operation (how to draw a case, how to run it) into operations_*.cpp.
+#ifndef PHASEWELL_HARNESS_OPERATION_HPP
+#define PHASEWELL_HARNESS_OPERATION_HPP
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../cpu/emulation.hpp"
+#include "../cpu/cnn_input.hpp"
+#include "../cpu/render.hpp"
+#include "../phasewell_kernels/grid.cuh"
+#include "case.hpp"
+#include "chance.hpp"
+#include "vocabulary.hpp"
+
+#define PW_EVERY_TABLE(each)       \
+  each(CnnInputTable, cnn_input)   \
+  each(RenderTable, render)        \
+  each(VocabularyTable, vocabulary)
+
+#define PW_POINTER(Type, name) const Type* name;
+struct Tables {
+  PW_EVERY_TABLE(PW_POINTER)
+};
+#undef PW_POINTER
+
+// One way to run a kernel: the tables of an instruction set called directly, or as the threads of an emulated block.
+struct Runner {
+  std::string name;  // plain, avx2, avx512, emulated:THREADS
+  const Tables* tables;
+  int32_t threads = 0;  // of the emulated block; 0: a direct call
+
+  // work(scratch) by every thread of a block, with exactly `bytes` of scratch
+  template <typename Work>
+  void block(int64_t bytes, Work work) const {
+    struct Free {
+      void operator()(void* memory) const { std::free(memory); }
+    };
+    void* fresh = nullptr;
+    if (posix_memalign(&fresh, pw::ALIGNMENT, (size_t)bytes)) throw std::bad_alloc();
+    const std::unique_ptr<void, Free> memory(fresh);
+    if (bytes) std::memset(fresh, filling(), (size_t)bytes);
+    const pw::Scratch scratch{static_cast<char*>(fresh)};
+    if (threads)
+      pw_emulation::run_block(threads, [&] { work(scratch); });
+    else
+      work(scratch);
+  }
+};
+
+struct Operation {
+  const char* name;
+  void (*draw)(Chance& chance, Case& made);        // fills made.given
+  void (*run)(const Runner& runner, Case& worked);  // fills worked.results
+};
+
+std::vector<std::string> linked_sets();         // of plain, avx2, avx512 (those this processor has) and emulated
+Runner find_runner(const std::string& name);    // std::runtime_error for one that is not linked in
+const std::vector<Operation>& operations();
+void add_basic_operations(std::vector<Operation>& all);
+#endif

@@ -1,0 +1,68 @@
+// operations.cpp: which builds are linked in, and the list of operations.
+#include "operation.hpp"
+
+#include <stdexcept>
+
+#ifdef PW_EMULATED_LINKED
+#define PW_DECLARE_EMULATED(Type, name) extern const Type name##_emulated;
+PW_EVERY_TABLE(PW_DECLARE_EMULATED)
+#endif
+
+#define PW_EMULATED_TABLE(Type, name) &name##_emulated,
+#define PW_PLAIN_TABLE(Type, name) &name##_plain,
+#define PW_AVX2_TABLE(Type, name) &name##_avx2,
+#define PW_AVX512_TABLE(Type, name) &name##_avx512,
+
+namespace {
+
+struct Set {
+  std::string name;
+  Tables tables;
+};
+
+std::vector<Set> find_sets() {
+  std::vector<Set> sets;
+#ifdef PW_PLAIN_LINKED
+  sets.push_back({"plain", {PW_EVERY_TABLE(PW_PLAIN_TABLE)}});
+#endif
+#ifdef PW_AVX2_LINKED
+  if (__builtin_cpu_supports("x86-64-v3")) sets.push_back({"avx2", {PW_EVERY_TABLE(PW_AVX2_TABLE)}});
+#endif
+#ifdef PW_AVX512_LINKED
+  if (__builtin_cpu_supports("x86-64-v4")) sets.push_back({"avx512", {PW_EVERY_TABLE(PW_AVX512_TABLE)}});
+#endif
+#ifdef PW_EMULATED_LINKED
+  sets.push_back({"emulated", {PW_EVERY_TABLE(PW_EMULATED_TABLE)}});
+#endif
+  return sets;
+}
+
+const std::vector<Set>& sets() {
+  static const std::vector<Set> found = find_sets();
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> linked_sets() {
+  std::vector<std::string> names;
+  for (const auto& set : sets()) names.push_back(set.name);
+  return names;
+}
+
+Runner find_runner(const std::string& name) {
+  const size_t colon = name.find(':');
+  for (const auto& set : sets())
+    if (set.name == name.substr(0, colon))
+      return {name, &set.tables, colon == std::string::npos ? 0 : std::stoi(name.substr(colon + 1))};
+  throw std::runtime_error("no build named " + name + " is linked in");
+}
+
+const std::vector<Operation>& operations() {
+  static const std::vector<Operation> all = [] {
+    std::vector<Operation> made;
+    add_basic_operations(made);
+    return made;
+  }();
+  return all;
+}

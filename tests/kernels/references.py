@@ -1,0 +1,56 @@
+"""What every operation of kernels/harness must give, from the arrays or from the doors of the CPU product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from harness import Case
+from phasewell_kernels import cpu
+
+
+def number(case: Case, name: str) -> int:
+    return int(case[name])
+
+
+def scan(case: Case) -> Case:
+    sums = np.cumsum(case["values"], dtype=np.int32)
+    return {"before": sums - case["values"], "total": np.asarray(sums[-1] if len(sums) else 0, np.int32)}
+
+
+def gather(case: Case) -> Case:
+    values = case["values"]
+    bits = np.bitwise_or.reduce(values, axis=None)
+    out = np.array([values.sum(dtype=np.int64), values.min(), values.max(), bits], np.int64)
+    return {"out": out, "counts": np.bincount(values.ravel() % 64, minlength=64).astype(np.uint32)}
+
+
+def render(case: Case) -> Case:
+    shape = (1, number(case, "height"), number(case, "width"))
+    pixels, labels = np.empty(shape, np.uint8), np.empty(shape, np.int32)
+    offsets = np.array([0, len(case["cells"])])
+    tables = case["profiles"], case["texture"], case["mottle"], number(case, "reach"), number(case, "profile_scale")
+    cpu.render_frames(case["frame"][None], offsets, case["cells"], case["outlines"], *tables, pixels, labels)
+    return {"pixels": pixels[0], "labels": labels[0]}
+
+
+def cnn_input(case: Case) -> Case:
+    height, width = case["grey"].shape
+    images, integers = np.empty((1, height // 4, width // 4), np.uint8), np.empty((1, cpu.INPUT_INTEGERS), np.int64)
+    cpu.cnn_input(case["grey"][None], "gain" if number(case, "by_gain") else "offset", images, integers)
+    return {"picture": images[0], "integers": integers[0]}
+
+
+def scale(case: Case) -> Case:
+    scaled = np.empty((1, len(case["means"]), *case["grey"].shape), np.float32)
+    cpu.scale_images(case["grey"][None], case["means"], case["deviations"], scaled)
+    return {"scaled": scaled[0]}
+
+
+REFERENCES: dict[str, Callable[[Case], Case]] = {
+    "scan": scan,
+    "gather": gather,
+    "render": render,
+    "cnn_input": cnn_input,
+    "scale": scale,
+}

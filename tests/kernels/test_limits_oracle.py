@@ -1,0 +1,30 @@
+"""The table of shared memory, against sizes worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+from phasewell_kernels.limits import SHARED_BYTES, plane_bytes, plane_fits, shared_bytes
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"), [(1000, 1000, 128_000), (1, 1, 8), (1, 64, 8), (1, 65, 16), (4096, 4096, 1 << 21)]
+)
+def test_a_plane_takes_whole_words(height: int, width: int, expected: int) -> None:
+    assert plane_bytes(height, width) == expected
+
+
+@pytest.mark.parametrize(
+    ("architecture", "fits"), [(75, False), (80, True), (86, False), (89, False), (90, True), (100, True), (120, False)]
+)
+def test_a_frame_of_a_megapixel_fits_where_the_chip_has_room(architecture: int, fits: bool) -> None:
+    assert plane_fits(1000, 1000, architecture) is fits
+
+
+def test_the_edge_counts_what_lies_beside() -> None:
+    room = SHARED_BYTES[90] - plane_bytes(1000, 1000)
+    assert plane_fits(1000, 1000, 90, beside=room)
+    assert not plane_fits(1000, 1000, 90, beside=room + 1)
+
+
+def test_an_unknown_architecture_gets_what_all_have() -> None:
+    assert shared_bytes(999) == 48 * 1024 <= min(SHARED_BYTES.values())
