@@ -3,11 +3,15 @@
 
 namespace nb = nanobind;
 
+void bind_background(nb::module_& m);
 void bind_cnn_input(nb::module_& m);
+void bind_erosion(nb::module_& m);
 void bind_render(nb::module_& m);
 
 NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
+  bind_background(m);
   bind_cnn_input(m);
+  bind_erosion(m);
   bind_render(m);
 }

@@ -78,3 +78,33 @@ def scale_images(
     images (images, height, width) uint8, mean and deviation (channels) float32, scaled (images, channels, height,
     width) float32. Raises TypeError for another dtype or layout and ValueError for values out of range.
     """
+
+def adjust_background(
+    pixels: NDArray[Any],
+    half: int,
+    tolerance: int,
+    grey: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Write frames whose uneven background became grey level 128 into `grey` (step 1).
+
+    pixels and grey (frames, height, width) uint8, different memory; half: px from the middle to the side of the
+    square averaged over; tolerance 0..255 grey levels from the most frequent one up to which a pixel is background.
+    Raises TypeError for another dtype or layout and ValueError for values out of range.
+    """
+
+def erode(
+    planes: NDArray[Any],
+    width: int,
+    radius: int,
+    out: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Write the pixels of bit planes whose disc of `radius` px is foreground into `out` (step 5).
+
+    planes and out (frames, height, ceil(width / 64)) uint64, different memory: bit x % 64 of word x / 64 is column x,
+    bits beyond the width are 0; outside of the frame counts as foreground.
+    Raises TypeError for another dtype or layout and ValueError for values out of range.
+    """
