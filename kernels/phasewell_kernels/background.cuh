@@ -99,7 +99,7 @@ PW_DEVICE void finish_row(const uint8_t* __restrict__ pixels, const typename S::
 
 constexpr int64_t adjust_frame_fast_bytes(int64_t width) {
   // padded rows of counts and sums with their doubles, up to 3 widths each; area, total; two rows of zeros
-  return 4 * taken_bytes(3 * width, 4) + 4 * taken_bytes(width, 4) + taken_bytes(LEVELS, 4);
+  return 4 * taken_bytes(3 * width, 4) + 4 * taken_bytes(width, 4) + taken_bytes(GREY_LEVELS, 4);
 }
 
 // the ring of row sums, or the table of the histogram
@@ -177,7 +177,7 @@ PW_BLOCK_CODE void adjust_frame(const uint8_t* pixels, int32_t height, int32_t w
                                 uint8_t* grey, Scratch fast, Scratch frame) {
   if (height < 1 || width < 1) return;  // the same for the whole block
   Scratch rest = fast;
-  uint32_t* counts = take<uint32_t>(rest, LEVELS);
+  uint32_t* counts = take<uint32_t>(rest, GREY_LEVELS);
   count_levels(pixels, height * width, counts, frame);
   const int32_t mode = most_frequent(counts);
   Windows windows;
