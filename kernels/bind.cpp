@@ -7,6 +7,7 @@ void bind_background(nb::module_& m);
 void bind_cnn_input(nb::module_& m);
 void bind_erosion(nb::module_& m);
 void bind_render(nb::module_& m);
+void bind_scratch(nb::module_& m);
 
 NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
@@ -14,4 +15,5 @@ NB_MODULE(cpu, m) {
   bind_cnn_input(m);
   bind_erosion(m);
   bind_render(m);
+  bind_scratch(m);
 }

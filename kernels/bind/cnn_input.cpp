@@ -31,18 +31,30 @@ void cnn_input(door::In<uint8_t, door::Frames> pixels, const std::string& mode, 
   });
 }
 
-void scale_images(door::In<uint8_t, door::Frames> images, door::In<float, nb::shape<-1>> mean,
-                  door::In<float, nb::shape<-1>> deviation, door::Out<float, nb::shape<-1, -1, -1, -1>> scaled,
+using Channels = door::In<float, nb::shape<-1>>;
+
+// numbers in a range where no result is subnormal: a GPU may round those to zero
+void check_scale(Channels mean, Channels deviation) {
+  constexpr float least = 1.0f / (1 << 20), most = 1 << 20;
+  const auto channels = (int64_t)mean.shape(0);
+  if (channels < 1 || channels > 16 || (int64_t)deviation.shape(0) != channels)
+    door::refuse("scale_images", "mean and deviation must have one value per channel, 1..16 channels");
+  for (int64_t c = 0; c < channels; ++c) {
+    const float level = std::fabs(mean.data()[c]), deviates = deviation.data()[c];
+    if (!(level == 0 || (level >= least && level <= most)) || !(deviates >= least && deviates <= most))
+      door::refuse("scale_images", "channel " + std::to_string(c) + ": expected a mean of 0 or of magnitude 2^-20..2^20, " +
+                                       "and a deviation of 2^-20..2^20");
+  }
+}
+
+void scale_images(door::In<uint8_t, door::Frames> images, Channels mean, Channels deviation,
+                  door::Out<float, nb::shape<-1, -1, -1, -1>> scaled,
                   int32_t threads, const std::string& instructions) {
   const std::string name = "scale_images";
   const int64_t count = (int64_t)images.shape(0), height = (int64_t)images.shape(1), width = (int64_t)images.shape(2);
   const auto channels = (int64_t)mean.shape(0);
   door::check_sides(name, height, width);
-  if (channels < 1 || channels > 16 || (int64_t)deviation.shape(0) != channels)
-    door::refuse(name, "mean and deviation must have one value per channel, 1..16 channels");
-  for (int64_t c = 0; c < channels; ++c)
-    if (!std::isfinite(mean.data()[c]) || !std::isfinite(deviation.data()[c]) || !(deviation.data()[c] > 0))
-      door::refuse(name, "channel " + std::to_string(c) + ": expected a finite mean and a deviation above 0");
+  check_scale(mean, deviation);
   if ((int64_t)scaled.shape(0) != count || (int64_t)scaled.shape(1) != channels || (int64_t)scaled.shape(2) != height ||
       (int64_t)scaled.shape(3) != width)
     door::refuse(name, "scaled must be (images, channels, height, width)");
@@ -61,6 +73,8 @@ void bind_cnn_input(nb::module_& m) {
   m.attr("INPUT_INTEGERS") = pw::INPUT_INTEGERS;
   m.def("cnn_input", &cnn_input, "pixels"_a.noconvert(), "mode"_a, "images"_a.noconvert(), "integers"_a.noconvert(),
         "threads"_a = 1, "instructions"_a = "best", "Adjust frames to mean grey 130 and divide their sides by four.");
+  m.def("check_scale", &check_scale, "mean"_a.noconvert(), "deviation"_a.noconvert(),
+        "Raise ValueError unless scale_images takes these numbers.");
   m.def("scale_images", &scale_images, "images"_a.noconvert(), "mean"_a.noconvert(), "deviation"_a.noconvert(),
         "scaled"_a.noconvert(), "threads"_a = 1, "instructions"_a = "best",
         "Scale grey images to float32 and repeat them over channels.");

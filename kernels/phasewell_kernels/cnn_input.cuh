@@ -11,7 +11,7 @@
 //
 // Bytes moved per frame of 1000 x 1000: 2 MB read, 62,500 written; scaled to 3 channels: 62,500 read, 750,000 written.
 // Ranges at 2^24 px: sum <= 255 * 2^24 < 2^32; 128 * 65536 * 255 + 32768 < 2^31; the numerators below < 2^48.
-// budget: cnn_input registers<=40 smem<=0
+// budget: cnn_input registers<=48 smem<=0
 // budget: scale_images registers<=40 smem<=0
 #ifndef PHASEWELL_CNN_INPUT_CUH
 #define PHASEWELL_CNN_INPUT_CUH

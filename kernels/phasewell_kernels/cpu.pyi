@@ -65,6 +65,9 @@ def cnn_input(
     Raises TypeError for another dtype or layout and ValueError for other sizes.
     """
 
+def check_scale(mean: NDArray[Any], deviation: NDArray[Any]) -> None:
+    """Raise ValueError unless `scale_images` takes these numbers: means 0 or 2^-20..2^20, deviations 2^-20..2^20."""
+
 def scale_images(
     images: NDArray[Any],
     mean: NDArray[Any],
@@ -107,4 +110,9 @@ def erode(
     planes and out (frames, height, ceil(width / 64)) uint64, different memory: bit x % 64 of word x / 64 is column x,
     bits beyond the width are 0; outside of the frame counts as foreground.
     Raises TypeError for another dtype or layout and ValueError for values out of range.
+
+def scratch_bytes(entry: str, height: int, width: int) -> tuple[int, int]:
+    """Return the bytes of scratch memory a block of this GPU entry point takes: small tables, and per pixel.
+
+    Raises ValueError for an unknown entry point and for frames that the kernels cannot count in.
     """

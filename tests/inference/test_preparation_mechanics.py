@@ -23,10 +23,11 @@ def test_modes_have_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mean", "std"), [((0.0,), (0.0,)), ((0.0,), (-1.0,)), ((0.0, 0.0), (1.0,)), ((), ()), ((np.nan,), (1.0,))]
+    ("mean", "std"),
+    [((0.0,), (0.0,)), ((0.0,), (-1.0,)), ((0.0, 0.0), (1.0,)), ((), ()), ((np.nan,), (1.0,)), ((1e-30,), (1.0,))],
 )
 def test_scales_must_be_positive(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    with pytest.raises(UsageError, match="std above 0"):
+    with pytest.raises(UsageError, match="expected 2"):
         scale_images(np.zeros((1, 1, 1), np.uint8), mean, std, "cpu")
 
 

@@ -71,8 +71,9 @@ def test_sizes_and_modes_are_checked(changed: dict[str, Any], message: str) -> N
     [
         ({"mean": np.zeros(2, np.float32)}, "one value per channel"),
         ({"mean": np.zeros(0, np.float32), "deviation": np.zeros(0, np.float32)}, "channel"),
-        ({"mean": np.full(3, np.nan, np.float32)}, "finite mean"),
-        ({"deviation": np.zeros(3, np.float32)}, "deviation above 0"),
+        ({"mean": np.full(3, np.nan, np.float32)}, "expected a mean"),
+        ({"mean": np.full(3, 1e-30, np.float32)}, "expected a mean"),
+        ({"deviation": np.zeros(3, np.float32)}, "a deviation of"),
         ({"scaled": np.zeros((2, 1, 2, 3), np.float32)}, "channels, height, width"),
     ],
 )

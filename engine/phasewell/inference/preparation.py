@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+
 from phasewell.device import Device, as_device
 from phasewell.errors import UsageError
 
@@ -24,6 +26,9 @@ GAIN_UNIT = 65536
 """Gains are counted in 1/65536."""
 MOST_GAIN = 128 * GAIN_UNIT
 """A frame darker than mean level 1 stays darker than the target."""
+
+SMALLEST_SCALE = 2.0**-20
+"""Smallest std of a channel, and smallest magnitude of a mean that is not 0; the largest is its reciprocal."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +116,22 @@ def scale_images(
 
     `mean` and `std` have one value per channel, as the network's weights want them; every channel holds the same grey
     picture. Three float32 operations in this order, so that every device gives the same bits.
-    Raises UsageError unless each channel has a finite mean and a std above 0.
+    Raises UsageError unless each of 1..16 channels has a mean of 0 or of magnitude 2^-20..2^20 and a std of
+    2^-20..2^20: no result is subnormal then, which a GPU may round to zero.
     """
     where = as_device(device)
     xp = where.xp
-    means, stds = xp.asarray(mean, xp.float32), xp.asarray(std, xp.float32)
-    good = means.ndim == 1 and means.shape == stds.shape and 1 <= means.size <= 16
-    if not (good and bool(xp.isfinite(means).all()) and bool((xp.isfinite(stds) & (stds > 0)).all())):
-        raise UsageError(
-            f"mean {mean} and std {std}: expected a finite mean and a std above 0 for each of 1..16 channels"
-        )
+    means, stds = np.asarray(mean, np.float32), np.asarray(std, np.float32)
+    level = np.abs(means)
+    if not (
+        means.ndim == 1
+        and means.shape == stds.shape
+        and 1 <= means.size <= 16
+        and ((level == 0) | ((level >= SMALLEST_SCALE) & (level <= 1 / SMALLEST_SCALE))).all()
+        and ((stds >= SMALLEST_SCALE) & (stds <= 1 / SMALLEST_SCALE)).all()
+    ):
+        raise UsageError(f"mean {mean} and std {std}: expected 2^-20..2^20 for each of 1..16 channels, or a mean of 0")
+    means, stds = xp.asarray(means), xp.asarray(stds)
     unit = where.put(images).astype(xp.float32) / xp.float32(255)
     scaled: Array = (unit[:, None] - means[:, None, None]) / stds[:, None, None]
     return scaled

@@ -1,0 +1,159 @@
+"""A GPU played by the CPU: what `phasewell_kernels.gpu` uses of CuPy, over NumPy arrays.
+
+The entry points are the GPU's own, compiled by g++ as blocks of one thread (gpu_on_host.hpp), so that arguments,
+scratch memory and results of a launch are checked without a GPU. Scratch memory is filled with rubbish before every
+launch, and the bytes behind it are watched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+RUBBISH = 0x5A
+GUARD = 4096  # bytes behind every piece of scratch memory
+HOPPER = {"MaxSharedMemoryPerBlockOptin": 232448}
+
+
+@functools.cache
+def _folder() -> Any:
+    return tempfile.TemporaryDirectory(prefix="gpu_on_host_")
+
+
+@functools.cache
+def _library(source: str) -> ctypes.CDLL:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is not installed: no GPU can be played by the CPU")
+    folder = Path(_folder().name)
+    path = folder / f"kernel_{len(list(folder.iterdir()))}.cpp"
+    path.write_text(source)
+    header = Path(__file__).parent / "gpu_on_host.hpp"
+    options = ["-std=c++17", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-w", "-include", header]
+    subprocess.run([compiler, *options, path, "-o", path.with_suffix(".so")], check=True)
+    return ctypes.CDLL(str(path.with_suffix(".so")))
+
+
+class _Kernel:
+    """One entry point; its attributes are those of a RawKernel."""
+
+    def __init__(self, host: HostGpu, library: ctypes.CDLL, name: str) -> None:
+        self._host, self._library, self._name = host, library, name
+        self.shared_size_bytes = 0
+        self.max_dynamic_shared_size_bytes = 48 * 1024
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: Any, *, shared_mem: int = 0) -> None:
+        assert 1 <= block[0] <= 1024
+        assert shared_mem <= self.max_dynamic_shared_size_bytes
+        self._host.launches.append((self._name, grid[0], shared_mem))
+        self._library.pw_shared_memory.restype = ctypes.c_void_p
+        shared = _view(self._library.pw_shared_memory(), shared_mem + GUARD)
+        shared[shared_mem:] = RUBBISH
+        self._host.fill_scratch()
+        values = [_c_argument(value) for value in args]
+        width = grid[0]
+        for number in range(width * (grid[1] if len(grid) > 1 else 1)):
+            shared[:shared_mem] = RUBBISH
+            self._library.pw_choose_block(number % width, number // width)
+            getattr(self._library, self._name)(*values)
+        assert (shared[shared_mem:] == RUBBISH).all(), f"{self._name} wrote behind its shared memory"
+        self._host.check_guards(self._name)
+
+
+def _c_argument(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        assert value.flags.c_contiguous
+        return ctypes.c_void_p(value.ctypes.data)
+    return np.ctypeslib.as_ctypes_type(value.dtype)(value.item())
+
+
+def _view(address: int, size: int) -> Any:
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+
+
+class _Stream:
+    def __init__(self, host: HostGpu, ptr: int) -> None:
+        self._host, self.ptr = host, ptr
+
+    def __enter__(self) -> None:
+        self._host.streams.append(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._host.streams.pop()
+
+
+class HostGpu:
+    """Stands for the module cupy; keeps what it was asked to do."""
+
+    ndarray = np.ndarray
+
+    def __init__(self, attributes: dict[str, int] | None = None, memory: int = 8 << 30) -> None:
+        self.launches: list[tuple[str, int, int]] = []  # (entry point, blocks, bytes of dynamic shared memory)
+        self.copies = 0
+        self.allocated: list[int] = []  # bytes
+        self._scratch: list[Any] = []
+        self.streams = [_Stream(self, 0)]
+
+        class Device:
+            def __init__(self, index: int) -> None:
+                assert index == 0
+                self.id, self.attributes, self.mem_info = 0, attributes or HOPPER, (memory, memory)
+
+            def __enter__(self) -> None:
+                pass
+
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def __eq__(self, other: object) -> bool:
+                return other == "cpu"  # what NumPy calls the device of its arrays
+
+            __hash__ = None  # type: ignore[assignment]
+
+        self.cuda = SimpleNamespace(Device=Device, get_current_stream=lambda: self.streams[-1], alloc=self._alloc)
+
+    def stream(self, ptr: int) -> _Stream:
+        """Return a stream of one's own."""
+        return _Stream(self, ptr)
+
+    def asarray(self, array: Any) -> Any:
+        """Copy to the GPU."""
+        self.copies += 1
+        return np.array(array)
+
+    def asnumpy(self, array: Any) -> Any:
+        """Copy from the GPU."""
+        self.copies += 1
+        return array.copy()
+
+    def RawModule(self, code: str, options: tuple[str, ...]) -> Any:  # noqa: N802 - CuPy's name
+        """Compile for the CPU."""
+        assert options == ("-std=c++17", "--fmad=false")
+        library = _library(code)
+        return SimpleNamespace(get_function=lambda name: _Kernel(self, library, name))
+
+    def fill_scratch(self) -> None:
+        """Scratch memory holds nothing that a kernel may rely on."""
+        for memory in self._scratch:
+            memory[...] = RUBBISH
+
+    def check_guards(self, name: str) -> None:
+        """Fail if the kernel `name` wrote behind an arena."""
+        for memory in self._scratch:
+            assert (memory[-GUARD:] == RUBBISH).all(), f"{name} wrote behind its arena"
+
+    def _alloc(self, size: int) -> Any:
+        self.allocated.append(size)
+        whole = np.empty(size + GUARD + 256, np.uint8)
+        start = -whole.ctypes.data % 256
+        self._scratch.append(whole[start : start + size + GUARD])
+        return SimpleNamespace(ptr=whole.ctypes.data + start, mem=SimpleNamespace(size=size))

@@ -1,0 +1,55 @@
+"""The kernels on a GPU give the bits of the CPU build: on a real one, and on one that the CPU plays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from host_gpu import HostGpu
+from phasewell.device import count_gpus
+from phasewell_kernels import cpu
+from phasewell_kernels.gpu import Kernels
+
+GPU = pytest.param(
+    "cuda:0", marks=[pytest.mark.gpu, pytest.mark.skipif(not count_gpus(), reason="no GPU is visible to CuPy")]
+)
+SHAPES = [(1, 1), (1, 700), (130, 3), (64, 64), (61, 129), (200, 260)]
+
+
+@pytest.fixture(params=["played by the CPU", GPU], scope="module")
+def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
+    yield Kernels(0, cupy=HostGpu()) if request.param != "cuda:0" else Kernels(0)
+
+
+def frames(height: int, width: int, count: int = 3) -> Any:
+    """Return (count, height, width) uint8: noise, blobs of noise on a slope, one grey level."""
+    chance = np.random.default_rng((height, width))
+    noise = chance.integers(0, 256, (count, height, width), np.uint8)
+    y, x = np.mgrid[:height, :width]
+    for index in range(1, count, 3):
+        cells = (y // 24 + x // 24) % 2 * chance.normal(0, 25, (height, width))
+        noise[index] = np.clip(120 + x * 20 / width + cells, 0, 255)
+    noise[2::3] = 77
+    return noise
+
+
+def compare(kernels: Kernels, name: str, inputs: tuple[Any, ...], *outputs: Any) -> None:
+    """Run one function on both with the outputs last, full of different rubbish, and compare them."""
+    function: Callable[..., None] = getattr(kernels, name)
+    on_gpu = [kernels.put(np.full_like(output, 99)) for output in outputs]
+    function(*(kernels.put(one) if isinstance(one, np.ndarray) and one.ndim > 1 else one for one in inputs), *on_gpu)
+    getattr(cpu, name)(*inputs, *outputs)
+    for found, wanted in zip(on_gpu, outputs, strict=True):
+        assert kernels.get(found).tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["offset", "gain"])
+@pytest.mark.parametrize("shape", [(4, 4), (4, 704), (132, 4), (64, 64), (60, 128), (200, 260)])
+def test_cnn_input(kernels: Kernels, mode: str, shape: tuple[int, int]) -> None:
+    pixels = frames(*shape)
+    images = np.zeros((3, shape[0] // 4, shape[1] // 4), np.uint8)
+    compare(kernels, "cnn_input", (pixels, mode), images, np.zeros((3, cpu.INPUT_INTEGERS), np.int64))
+    mean, deviation = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+    compare(kernels, "scale_images", (images, mean, deviation), np.zeros((3, 3, *images.shape[1:]), np.float32))
