@@ -1,32 +1,48 @@
 // bind/scratch.cpp: how much scratch memory a block needs, for the launches on a GPU.
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
 
 #include <map>
 #include <utility>
+#include <vector>
 
+#include "../phasewell_kernels/background.cuh"
 #include "../phasewell_kernels/cnn_input.cuh"
+#include "../phasewell_kernels/erosion.cuh"
 #include "door.hpp"
 
 namespace {
 
 using Sizes = std::pair<int64_t, int64_t>;
+using Numbers = std::vector<int64_t>;
 
-// fast: O(width) bytes or tables, for shared memory; large: O(height * width)
-const std::map<std::string, Sizes (*)(int64_t height, int64_t width)> SIZES = {
-    {"cnn_input", [](int64_t, int64_t) { return Sizes{pw::prepare_frame_bytes(), 0}; }},
-    {"scale_images", [](int64_t, int64_t) { return Sizes{0, 0}; }},
+struct Entry {
+  size_t numbers;  // how many of the entry point's own numbers its memory depends on
+  // fast: O(width) bytes or tables, for shared memory; large: O(height * width)
+  Sizes (*sizes)(int64_t height, int64_t width, const Numbers& numbers);
 };
 
-Sizes scratch_bytes(const std::string& entry, int64_t height, int64_t width) {
-  const auto found = SIZES.find(entry);
-  if (found == SIZES.end()) door::refuse("scratch_bytes", entry + " is no entry point of a GPU");
+const std::map<std::string, Entry> ENTRIES = {
+    {"adjust_background", {1, [](int64_t height, int64_t width, const Numbers& half) {
+       return Sizes{pw::adjust_frame_fast_bytes(width), pw::adjust_frame_bytes(height, width, half[0])};
+     }}},
+    {"cnn_input", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{pw::prepare_frame_bytes(), 0}; }}},
+    {"erode_planes", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::erode_plane_fast_bytes(width), 0}; }}},
+    {"scale_images", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
+};
+
+Sizes scratch_bytes(const std::string& entry, int64_t height, int64_t width, const Numbers& numbers) {
+  const auto found = ENTRIES.find(entry);
+  if (found == ENTRIES.end()) door::refuse("scratch_bytes", entry + " is no entry point of a GPU");
+  if (numbers.size() != found->second.numbers)
+    door::refuse("scratch_bytes", entry + " takes " + std::to_string(found->second.numbers) + " numbers");
   door::check_sides(entry, height, width);
-  return found->second(height, width);
+  return found->second.sizes(height, width, numbers);
 }
 
 }  // namespace
 
 void bind_scratch(nb::module_& m) {
-  m.def("scratch_bytes", &scratch_bytes, "entry"_a, "height"_a, "width"_a,
+  m.def("scratch_bytes", &scratch_bytes, "entry"_a, "height"_a, "width"_a, "numbers"_a = Numbers{},
         "Return the bytes of scratch memory a block of this entry point takes: small tables, and per pixel.");
 }

@@ -5,6 +5,7 @@ other: nothing is converted or copied), releases the GIL and spreads frames over
 chooses the instruction set: best, plain, avx2 or avx512; the numbers are the same. Values out of range are ValueErrors.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -110,9 +111,11 @@ def erode(
     planes and out (frames, height, ceil(width / 64)) uint64, different memory: bit x % 64 of word x / 64 is column x,
     bits beyond the width are 0; outside of the frame counts as foreground.
     Raises TypeError for another dtype or layout and ValueError for values out of range.
+    """
 
-def scratch_bytes(entry: str, height: int, width: int) -> tuple[int, int]:
+def scratch_bytes(entry: str, height: int, width: int, numbers: Sequence[int] = ()) -> tuple[int, int]:
     """Return the bytes of scratch memory a block of this GPU entry point takes: small tables, and per pixel.
 
+    `numbers`: arguments of the entry point on which its memory depends, such as `half` of adjust_background.
     Raises ValueError for an unknown entry point and for frames that the kernels cannot count in.
     """

@@ -125,6 +125,23 @@ class Kernels:
             self.counts.copies += 1
             return self._cupy.asnumpy(array)
 
+    def adjust_background(self, pixels: Any, half: int, tolerance: int, grey: Any, stream: Any = None) -> None:
+        """Write frames whose uneven background became grey level 128 into `grey`; see `phasewell_kernels.cpu`."""
+        shape = self._check("pixels", pixels, np.uint8, (None, None, None))
+        self._check("grey", grey, np.uint8, shape)
+        _check_range("half", half, 0, 2**31 - 1)
+        _check_range("tolerance", tolerance, 0, 255)
+        _check_apart(pixels, grey)
+        self._launch("adjust_background", (pixels, *shape[1:], half, tolerance, grey), shape, stream, half)
+
+    def erode(self, planes: Any, width: int, radius: int, out: Any, stream: Any = None) -> None:
+        """Write the pixels of bit planes whose disc of `radius` is foreground into `out`."""
+        n, height, _ = self._check("planes", planes, np.uint64, (None, None, -(-width // 64)))
+        self._check("out", out, np.uint64, planes.shape)
+        _check_range("radius", radius, 0, 2**31 - 1)
+        _check_apart(planes, out)
+        self._launch("erode_planes", (planes, height, width, radius, out), (n, height, width), stream)
+
     def cnn_input(self, pixels: Any, mode: str, images: Any, integers: Any, stream: Any = None) -> None:
         """Adjust frames to mean grey 130 and divide their sides by four; see `phasewell_kernels.cpu`."""
         n, height, width = self._check("pixels", pixels, np.uint8, (None, None, None))
@@ -174,10 +191,13 @@ class Kernels:
             self.counts.allocations += 1
         return self._tables[key]
 
-    def _launch(self, name: str, arguments: tuple[Any, ...], frame: tuple[int, int, int], stream: Any) -> None:
-        # one block per frame of (frames, height, width), in as many launches as the scratch memory asks for
+    def _launch(
+        self, name: str, arguments: tuple[Any, ...], frame: tuple[int, ...], stream: Any, *numbers: int
+    ) -> None:
+        # one block per frame of (frames, height, width), in as many launches as the scratch memory asks for;
+        # `numbers` are the arguments that it depends on
         count, height, width = frame
-        fast, large = cpu.scratch_bytes(name, height, width)
+        fast, large = cpu.scratch_bytes(name, height, width, numbers)
         if not count:
             return
         with self._on(stream):
@@ -264,6 +284,21 @@ def _part(value: Any, first: int, frames: int) -> Any:
     if isinstance(value, Shared):
         return value.array
     return value[first : first + frames] if hasattr(value, "dtype") and value.ndim else value
+
+
+def _check_range(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{name} {value}: expected {least}..{most}")
+
+
+def _check_apart(source: Any, target: Any) -> None:
+    if source.size and _address(source) == _address(target):
+        raise ValueError("source and target are the same memory: expected two arrays")
+
+
+def _address(array: Any) -> int:
+    described = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+    return int(described["data"][0])
 
 
 def _round_up(size: int) -> int:

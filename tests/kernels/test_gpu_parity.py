@@ -35,6 +35,12 @@ def frames(height: int, width: int, count: int = 3) -> Any:
     return noise
 
 
+def as_planes(mask: Any) -> Any:
+    """Return bit planes (frames, height, ceil(width / 64)) uint64 of a mask (frames, height, width)."""
+    padded = np.pad(mask, ((0, 0), (0, 0), (0, -mask.shape[2] % 64)))
+    return np.packbits(padded, axis=2, bitorder="little").view(np.uint64)
+
+
 def compare(kernels: Kernels, name: str, inputs: tuple[Any, ...], *outputs: Any) -> None:
     """Run one function on both with the outputs last, full of different rubbish, and compare them."""
     function: Callable[..., None] = getattr(kernels, name)
@@ -53,3 +59,16 @@ def test_cnn_input(kernels: Kernels, mode: str, shape: tuple[int, int]) -> None:
     compare(kernels, "cnn_input", (pixels, mode), images, np.zeros((3, cpu.INPUT_INTEGERS), np.int64))
     mean, deviation = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
     compare(kernels, "scale_images", (images, mean, deviation), np.zeros((3, 3, *images.shape[1:]), np.float32))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("half", "tolerance"), [(0, 0), (7, 20), (50, 12), (400, 255)])
+def test_adjust_background(kernels: Kernels, shape: tuple[int, int], half: int, tolerance: int) -> None:
+    compare(kernels, "adjust_background", (frames(*shape), half, tolerance), np.zeros((3, *shape), np.uint8))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("radius", [0, 1, 5, 40])
+def test_erode(kernels: Kernels, shape: tuple[int, int], radius: int) -> None:
+    planes = as_planes(frames(*shape) > 20)
+    compare(kernels, "erode", (planes, shape[1], radius), np.zeros_like(planes))
