@@ -5,6 +5,7 @@ namespace nb = nanobind;
 
 void bind_background(nb::module_& m);
 void bind_cnn_input(nb::module_& m);
+void bind_components(nb::module_& m);
 void bind_erosion(nb::module_& m);
 void bind_render(nb::module_& m);
 void bind_scratch(nb::module_& m);
@@ -13,6 +14,7 @@ NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
   bind_background(m);
   bind_cnn_input(m);
+  bind_components(m);
   bind_erosion(m);
   bind_render(m);
   bind_scratch(m);

@@ -83,6 +83,44 @@ def scale_images(
     width) float32. Raises TypeError for another dtype or layout and ValueError for values out of range.
     """
 
+def remove_small(
+    planes: NDArray[Any], width: int, least_area: int, threads: int = 1, instructions: str = "best"
+) -> None:
+    """Clear the 8-connected objects below `least_area` pixels, in place.
+
+    planes (frames, height, (width + 63) // 64) uint64: bit x % 64 of word x // 64 is column x, 0 beyond the width.
+    Raises TypeError for another dtype or layout, ValueError for other words or bits beyond the width.
+    """
+
+def fill_holes(
+    planes: NDArray[Any], width: int, largest_area: int, threads: int = 1, instructions: str = "best"
+) -> None:
+    """Set the 4-connected holes of up to `largest_area` pixels, in place; otherwise as `remove_small`.
+
+    Background that touches the frame is no hole.
+    """
+
+def remove_walls(planes: NDArray[Any], width: int, depth: int, threads: int = 1, instructions: str = "best") -> None:
+    """Clear walls of the vessel, in place; otherwise as `remove_small`.
+
+    A wall is an 8-connected object that touches two opposite sides of the frame and stays within `depth` pixels of a
+    third one, or within a quarter of the frame if that is less.
+    """
+
+def label_pieces(
+    planes: NDArray[Any],
+    remove_touching: bool,
+    labels: NDArray[Any],
+    counts: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Number the 8-connected objects of every frame 1..counts in raster order of their first pixels.
+
+    planes as in `remove_small`; labels (frames, height, width) int32, 0 = background, and counts (frames) int32 are
+    written whole. `remove_touching` leaves out the objects that touch the frame.
+    """
+
 def adjust_background(
     pixels: NDArray[Any],
     half: int,

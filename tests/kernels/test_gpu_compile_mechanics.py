@@ -52,7 +52,7 @@ def budgets(text: str) -> dict[str, tuple[int, int]]:
 
 
 def entry_points(text: str) -> set[str]:
-    return set(re.findall(r"^PW_KERNEL\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(", text, re.MULTILINE))
+    return set(re.findall(r"^PW_KERNEL\s+(?:__launch_bounds__\(\d+(?:, \d+)?\)\s+)?(\w+)\(", text, re.MULTILINE))
 
 
 WITH_ENTRY_POINTS = [name for name in SOURCES if "PW_KERNEL" in (FOLDER / name).read_text() and name != "grid.cuh"]

@@ -1,0 +1,343 @@
+// components.cuh: connected pieces of a bit plane: small ones, holes, walls of the vessel, labels (steps 4, 6, 7, 8).
+//
+// Pieces are joined run by run: parent[i] <= i leads from run to run to the first run of the piece in raster order, its
+// root. A run is joined with those it touches in the row above; threads join without locks, by the minimum: every value
+// that ever stood at parent[i] is joined to i through runs before i, so a lost write loses no connection.
+// Only rows in which something changes are written.
+//
+// Bytes per frame: plane h * w / 8, read once or twice and hardly written; a run costs 4 (edges) + 4 (parent) + 4 (area or
+// number), each written and read about twice; labels 4 * h * w, written twice, the second time from cache.
+// 2^23 runs at most; areas and labels up to 2^24.
+//
+// budget: remove_small registers<=64 smem<=0
+// budget: fill_holes registers<=64 smem<=0
+// budget: remove_walls registers<=64 smem<=0
+// budget: label_pieces registers<=64 smem<=0
+#ifndef PHASEWELL_COMPONENTS_CUH
+#define PHASEWELL_COMPONENTS_CUH
+#include "runs.cuh"
+
+#if defined(__AVX512BW__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
+#include <immintrin.h>
+#define PW_FILL_VECTORS
+#endif
+
+namespace pw {
+
+enum Connectivity : int32_t { FOUR = 0, EIGHT = 1 };  // columns by which runs of adjacent rows may miss each other
+
+// the first run of i's piece as far as it is joined; chains are halved on the way
+PW_DEVICE int32_t find_root(int32_t* parent, int32_t i) {
+  int32_t up = load(parent[i]);
+  while (up != i) {
+    const int32_t next = load(parent[up]);
+    if (next == up) return up;
+    store(parent[i], next);
+    i = next;
+    up = load(parent[i]);
+  }
+  return i;
+}
+
+// the same when nobody joins any more: many threads write roots meanwhile, so nothing else may be written
+PW_DEVICE int32_t final_root(const int32_t* parent, int32_t i) {
+  for (int32_t up = load(parent[i]); up != i; up = load(parent[i])) i = up;
+  return i;
+}
+
+// joins the pieces of runs a and b; returns a run of the joined piece, its root when nobody else joins it meanwhile
+PW_DEVICE int32_t join(int32_t* parent, int32_t a, int32_t b) {
+  for (;;) {
+    a = find_root(parent, a);
+    b = find_root(parent, b);
+    if (a == b) return a;
+    const int32_t later = high(a, b), earlier = low(a, b);
+    const int32_t old = atomic_min(parent[later], earlier);
+    if (old == later) return earlier;
+    a = old;  // somebody was faster: what `later` hangs on now has to be joined as well
+    b = earlier;
+  }
+}
+
+// joins the runs of row y with those of the row above
+PW_DEVICE void join_row(const Runs& runs, int32_t y, int32_t reach, int32_t* parent) {
+  const int32_t last = runs.first[y + 1], last_above = runs.first[y];
+  int32_t above = runs.first[y - 1];
+  for (int32_t i = last_above; i < last; ++i) {
+    const int32_t start = start_of(runs, i), end = end_of(runs, i);
+    while (above < last_above && end_of(runs, above) + reach <= start) ++above;
+    int32_t root = i;
+    while (above < last_above && start_of(runs, above) < end + reach) {
+      root = join(parent, root, above);
+      if (end_of(runs, above) + reach > end) break;  // may touch the next run too
+      ++above;
+    }
+  }
+}
+
+// parent[i] becomes the root of run i's piece: the smallest index of its runs
+PW_BLOCK_CODE void join_runs(Runs runs, int32_t height, Connectivity connectivity, int32_t* parent) {
+  const int32_t count = runs.first[height];
+  PW_EACH(i, count) parent[i] = i;
+  PW_BARRIER();
+  PW_EACH(above, height - 1) join_row(runs, above + 1, connectivity, parent);
+  PW_BARRIER();
+  PW_EACH(i, count) store(parent[i], final_root(parent, i));
+  PW_BARRIER();
+}
+
+// the pieces of a plane's set or clear bits
+struct Pieces {
+  Runs runs;
+  int32_t* root;  // (runs)
+  int32_t count;  // of runs
+};
+
+constexpr int64_t pieces_bytes(int64_t height, int64_t width) {
+  return runs_bytes(height, width) + taken_bytes(height * ((width + 1) / 2), sizeof(int32_t)) + SCAN_BYTES;
+}
+
+PW_DEVICE Pieces take_pieces(Scratch& scratch, int32_t height, int32_t width) {
+  const Runs runs = take_runs(scratch, height, width);
+  return Pieces{runs, take<int32_t>(scratch, most_runs(height, width)), 0};
+}
+
+PW_DEVICE void find_pieces(Pieces& pieces, const uint64_t* plane, int32_t height, int32_t width, bool background,
+                           Scratch scratch) {
+  pieces.count = find_runs(plane, height, width, background, pieces.runs, scratch);
+  join_runs(pieces.runs, height, background ? FOUR : EIGHT, pieces.root);
+}
+
+// area[r] becomes the pixels of root r's piece; 0 at other runs
+PW_DEVICE void sum_areas(Pieces pieces, int32_t* area) {
+  PW_EACH(i, pieces.count) area[i] = 0;
+  PW_BARRIER();
+  PW_EACH(i, pieces.count)
+    atomic_add(area[pieces.root[i]], end_of(pieces.runs, i) - start_of(pieces.runs, i));
+  PW_BARRIER();
+}
+
+// inverts bits [start, end) of a row that no other thread touches
+PW_DEVICE void flip_bits(uint64_t* row, int32_t start, int32_t end) {
+  const int32_t first = start / 64, last = (end - 1) / 64;
+  const uint64_t from = ~(uint64_t)0 << (start % 64), to = ~(uint64_t)0 >> (63 - (end - 1) % 64);
+  if (first == last) {
+    row[first] ^= from & to;
+    return;
+  }
+  row[first] ^= from;
+  for (int32_t w = first + 1; w < last; ++w) row[w] = ~row[w];
+  row[last] ^= to;
+}
+
+// inverts the runs of the pieces with marks[root] in [1, most]
+PW_DEVICE void flip_pieces(uint64_t* plane, int32_t height, int32_t width, Pieces pieces, const int32_t* marks,
+                               int32_t most) {
+  const int32_t words = plane_words(width);
+  PW_EACH(y, height) {
+    uint64_t* row = plane + (int64_t)y * words;
+    const int32_t last = pieces.runs.first[y + 1];
+    for (int32_t i = pieces.runs.first[y]; i < last; ++i)
+      if ((uint32_t)marks[pieces.root[i]] - 1u < (uint32_t)most) flip_bits(row, start_of(pieces.runs, i), end_of(pieces.runs, i));
+  }
+  PW_BARRIER();
+}
+
+constexpr int64_t remove_small_bytes(int64_t height, int64_t width) {
+  return pieces_bytes(height, width) + taken_bytes(height * ((width + 1) / 2) + 4, sizeof(int32_t));
+}
+constexpr int64_t fill_holes_bytes(int64_t height, int64_t width) { return remove_small_bytes(height, width); }
+constexpr int64_t remove_walls_bytes(int64_t height, int64_t width) { return remove_small_bytes(height, width); }
+constexpr int64_t label_pieces_bytes(int64_t height, int64_t width) { return remove_small_bytes(height, width); }
+
+// Clears the 8-connected objects below `least_area` pixels.
+PW_BLOCK_CODE void remove_small(uint64_t* plane, int32_t height, int32_t width, int32_t least_area, Scratch frame) {
+  if (least_area <= 1) return;
+  Pieces pieces = take_pieces(frame, height, width);
+  int32_t* area = take<int32_t>(frame, most_runs(height, width));
+  find_pieces(pieces, plane, height, width, false, frame);
+  sum_areas(pieces, area);
+  flip_pieces(plane, height, width, pieces, area, least_area - 1);
+}
+
+// whether run i of row y has a pixel on the outermost rows or columns
+PW_DEVICE bool touches_frame(const Runs& runs, int32_t i, int32_t y, int32_t height, int32_t width) {
+  return y == 0 || y == height - 1 || start_of(runs, i) == 0 || end_of(runs, i) == width;
+}
+
+// marks[r] becomes `mark` for the pieces that touch the frame
+PW_DEVICE void mark_touching(Pieces pieces, int32_t height, int32_t width, int32_t mark, int32_t* marks) {
+  PW_EACH(y, height) {
+    const int32_t first = pieces.runs.first[y], last = pieces.runs.first[y + 1];
+    if (y == 0 || y == height - 1) {
+      for (int32_t i = first; i < last; ++i) store(marks[pieces.root[i]], mark);
+    } else if (first < last) {  // of the other rows, the outermost runs may
+      if (start_of(pieces.runs, first) == 0) store(marks[pieces.root[first]], mark);
+      if (end_of(pieces.runs, last - 1) == width) store(marks[pieces.root[last - 1]], mark);
+    }
+  }
+  PW_BARRIER();
+}
+
+// Sets the 4-connected holes of up to `largest_area` pixels; background that touches the frame is no hole.
+PW_BLOCK_CODE void fill_holes(uint64_t* plane, int32_t height, int32_t width, int32_t largest_area, Scratch frame) {
+  if (largest_area <= 0) return;
+  Pieces pieces = take_pieces(frame, height, width);
+  int32_t* area = take<int32_t>(frame, most_runs(height, width));
+  find_pieces(pieces, plane, height, width, true, frame);
+  sum_areas(pieces, area);
+  mark_touching(pieces, height, width, 0, area);  // an area that no hole has
+  flip_pieces(plane, height, width, pieces, area, largest_area);
+}
+
+// Flags of a piece, for walls: which sides of the frame it touches, and whether it leaves a band along a side.
+enum Reach : uint32_t {
+  TOUCHES_TOP = 1, TOUCHES_BOTTOM = 2, TOUCHES_LEFT = 4, TOUCHES_RIGHT = 8,
+  LEAVES_TOP = 16, LEAVES_BOTTOM = 32, LEAVES_LEFT = 64, LEAVES_RIGHT = 128,
+};
+
+// height and width of the bands along the sides in which a wall lies; 0: none
+PW_DEVICE int32_t wall_band(int32_t depth, int32_t side) { return low(depth, side / 4); }
+
+PW_DEVICE uint32_t reach_of(int32_t y, int32_t start, int32_t end, int32_t height, int32_t width, int32_t depth) {
+  const int32_t band_y = wall_band(depth, height), band_x = wall_band(depth, width);
+  return (y == 0 ? TOUCHES_TOP : 0u) | (y == height - 1 ? TOUCHES_BOTTOM : 0u) | (start == 0 ? TOUCHES_LEFT : 0u) |
+         (end == width ? TOUCHES_RIGHT : 0u) | (y >= band_y ? LEAVES_TOP : 0u) |
+         (y < height - band_y ? LEAVES_BOTTOM : 0u) | (end > band_x ? LEAVES_LEFT : 0u) |
+         (start < width - band_x ? LEAVES_RIGHT : 0u);
+}
+
+PW_DEVICE bool is_wall(uint32_t reach, int32_t height, int32_t width, int32_t depth) {
+  const uint32_t across = TOUCHES_LEFT | TOUCHES_RIGHT, along = TOUCHES_TOP | TOUCHES_BOTTOM;
+  const uint32_t leaves_y = LEAVES_TOP | LEAVES_BOTTOM, leaves_x = LEAVES_LEFT | LEAVES_RIGHT;
+  return (wall_band(depth, height) && (reach & across) == across && (reach & leaves_y) != leaves_y) ||
+         (wall_band(depth, width) && (reach & along) == along && (reach & leaves_x) != leaves_x);
+}
+
+// bits of word w that lie in columns [left, right)
+PW_DEVICE uint64_t columns_mask(int32_t w, int32_t left, int32_t right) {
+  const int32_t from = high(left - w * 64, 0), to = low(right - w * 64, 64);
+  return from >= to ? 0 : (~(uint64_t)0 >> (64 - (to - from))) << from;
+}
+
+// Whether a wall is possible: along its side, every column (or row) of the band holds a pixel of it. `open` is scratch,
+// (4): whether a column or row without one was found in the bands at the top, bottom, left, right.
+PW_DEVICE bool wall_possible(const uint64_t* plane, int32_t height, int32_t width, int32_t depth, int32_t* open) {
+  const int32_t words = plane_words(width);
+  const int32_t band_y = wall_band(depth, height), band_x = wall_band(depth, width);
+  PW_EACH(side, 4) open[side] = (side < 2 ? band_y : band_x) == 0;
+  PW_BARRIER();
+  PW_EACH(i, 2 * words) {
+    const int32_t w = i % words, top = i < words ? 0 : height - band_y;
+    uint64_t present = 0;
+    for (int32_t y = top; y < top + band_y; ++y) present |= plane[(int64_t)y * words + w];
+    if (present != columns_mask(w, 0, width)) store(open[i / words], 1);
+  }
+  PW_EACH(y, height) {
+    const uint64_t* row = plane + (int64_t)y * words;
+    uint64_t left = 0, right = 0;
+    for (int32_t w = 0; w * 64 < band_x; ++w) left |= row[w] & columns_mask(w, 0, band_x);
+    for (int32_t w = (width - band_x) / 64; w < words; ++w) right |= row[w] & columns_mask(w, width - band_x, width);
+    if (left == 0) store(open[2], 1);
+    if (right == 0) store(open[3], 1);
+  }
+  PW_BARRIER();
+  const bool possible = !(open[0] && open[1] && open[2] && open[3]);
+  PW_BARRIER();
+  return possible;
+}
+
+// Clears walls of the vessel: 8-connected objects that touch two opposite sides of the frame and stay within `depth`
+// pixels of a third one, or within a quarter of the frame if that is less.
+PW_BLOCK_CODE void remove_walls(uint64_t* plane, int32_t height, int32_t width, int32_t depth, Scratch frame) {
+  if (depth <= 0) return;
+  Pieces pieces = take_pieces(frame, height, width);
+  int32_t* marks = take<int32_t>(frame, high(most_runs(height, width), (int64_t)4));
+  if (!wall_possible(plane, height, width, depth, marks)) return;  // the same for the whole block
+  find_pieces(pieces, plane, height, width, false, frame);
+  uint32_t* reach = (uint32_t*)marks;
+  PW_EACH(i, pieces.count) reach[i] = 0;
+  PW_BARRIER();
+  PW_EACH(y, height) {
+    const int32_t last = pieces.runs.first[y + 1];
+    for (int32_t i = pieces.runs.first[y]; i < last; ++i) {
+      const uint32_t own = reach_of(y, start_of(pieces.runs, i), end_of(pieces.runs, i), height, width, depth);
+      atomic_or(reach[pieces.root[i]], own);
+    }
+  }
+  PW_BARRIER();
+  PW_EACH(i, pieces.count) reach[i] = is_wall(reach[i], height, width, depth);
+  PW_BARRIER();
+  flip_pieces(plane, height, width, pieces, marks, 1);
+}
+
+PW_DEVICE void fill_labels(int32_t* at, int32_t count, int32_t label) {
+#ifdef PW_FILL_VECTORS
+  const __m512i value = _mm512_set1_epi32(label);  // most runs are one or two vectors long
+  for (; count > 16; count -= 16, at += 16) _mm512_storeu_si512(at, value);
+  _mm512_mask_storeu_epi32(at, (__mmask16)((1u << count) - 1), value);
+#else
+  for (int32_t x = 0; x < count; ++x) at[x] = label;
+#endif
+}
+
+// Writes the 8-connected objects, numbered 1, 2, ... in raster order of their first pixels, into `labels` (height,
+// width), 0 elsewhere; without those that touch the frame if `remove_touching`. Returns how many there are.
+PW_BLOCK_CODE int32_t label_pieces(const uint64_t* plane, int32_t height, int32_t width, bool remove_touching,
+                                   int32_t* labels, Scratch frame) {
+  Pieces pieces = take_pieces(frame, height, width);
+  int32_t* number = take<int32_t>(frame, most_runs(height, width) + 1);
+  find_pieces(pieces, plane, height, width, false, frame);
+  PW_EACH(i, pieces.count + 1) number[i] = i < pieces.count && pieces.root[i] == i;
+  PW_BARRIER();
+  if (remove_touching) mark_touching(pieces, height, width, 0, number);
+  const int32_t count = exclusive_scan(number, pieces.count + 1, frame);  // a kept root r: number[r] < number[r + 1]
+  const int32_t band = high(PW_THREADS, 16);  // rows: zeros are still in cache when labels are written over them
+  for (int32_t top = 0; top < height; top += band) {
+    const int32_t bottom = low(top + band, height);
+    int32_t* at = labels + (int64_t)top * width;
+    PW_EACH(i, (bottom - top) * width) at[i] = 0;
+    PW_BARRIER();
+    PW_EACH(row, bottom - top) {
+      const int32_t last = pieces.runs.first[top + row + 1];
+      for (int32_t i = pieces.runs.first[top + row]; i < last; ++i) {
+        const int32_t root = pieces.root[i], label = number[root + 1], start = start_of(pieces.runs, i);
+        if (label > number[root]) fill_labels(at + (int64_t)row * width + start, end_of(pieces.runs, i) - start, label);
+      }
+    }
+  }
+  PW_BARRIER();
+  return count;
+}
+
+}  // namespace pw
+
+#ifdef PW_CUDA
+// One block per frame. arena: (frames, stride) bytes. planes: (frames, height, words).
+PW_KERNEL __launch_bounds__(512, 2) remove_small(uint64_t* planes, int32_t height, int32_t width, int32_t least_area,
+                                              char* arena, int64_t stride) {
+  pw::remove_small(planes + (int64_t)blockIdx.x * height * pw::plane_words(width), height, width, least_area,
+                   pw::block_scratch(arena, stride));
+}
+PW_KERNEL __launch_bounds__(512, 2) fill_holes(uint64_t* planes, int32_t height, int32_t width, int32_t largest_area,
+                                            char* arena, int64_t stride) {
+  pw::fill_holes(planes + (int64_t)blockIdx.x * height * pw::plane_words(width), height, width, largest_area,
+                 pw::block_scratch(arena, stride));
+}
+PW_KERNEL __launch_bounds__(512, 2) remove_walls(uint64_t* planes, int32_t height, int32_t width, int32_t depth,
+                                              char* arena, int64_t stride) {
+  pw::remove_walls(planes + (int64_t)blockIdx.x * height * pw::plane_words(width), height, width, depth,
+                   pw::block_scratch(arena, stride));
+}
+// labels: (frames, height, width); counts: (frames)
+PW_KERNEL __launch_bounds__(512, 2) label_pieces(const uint64_t* planes, int32_t height, int32_t width,
+                                              int32_t remove_touching, int32_t* labels, int32_t* counts, char* arena,
+                                              int64_t stride) {
+  const int64_t f = blockIdx.x;
+  const int32_t count = pw::label_pieces(planes + f * height * pw::plane_words(width), height, width,
+                                         remove_touching != 0, labels + f * height * width,
+                                         pw::block_scratch(arena, stride));
+  PW_ONCE counts[f] = count;
+}
+#endif
+#endif
