@@ -7,6 +7,7 @@ void bind_background(nb::module_& m);
 void bind_cnn_input(nb::module_& m);
 void bind_components(nb::module_& m);
 void bind_erosion(nb::module_& m);
+void bind_quality(nb::module_& m);
 void bind_render(nb::module_& m);
 void bind_scratch(nb::module_& m);
 
@@ -16,6 +17,7 @@ NB_MODULE(cpu, m) {
   bind_cnn_input(m);
   bind_components(m);
   bind_erosion(m);
+  bind_quality(m);
   bind_render(m);
   bind_scratch(m);
 }

@@ -156,4 +156,21 @@ def scratch_bytes(entry: str, height: int, width: int, numbers: Sequence[int] = 
 
     `numbers`: arguments of the entry point on which its memory depends, such as `half` of adjust_background.
     Raises ValueError for an unknown entry point and for frames that the kernels cannot count in.
+
+QUALITY_INTEGERS: int
+"""Integers of a frame that `sum_frames` writes: black, saturated, constant, laplacian, laplacian_squared, energy_0..3."""
+
+def sum_frames(
+    pixels: NDArray[Any],
+    integers: NDArray[Any],
+    rows: NDArray[Any],
+    columns: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Write the integer sums from which the quality numbers of frames are computed.
+
+    pixels (frames, height, width) uint8; integers (frames, QUALITY_INTEGERS) int64; rows (frames, height) and columns
+    (frames, width) uint32: sums of pixels.
+    Raises TypeError for another dtype or layout and ValueError for other sizes.
     """

@@ -1,0 +1,35 @@
+// bind/quality.cpp: the integer sums behind the quality numbers, for Python.
+#include "../cpu/quality.hpp"
+
+#include "door.hpp"
+
+namespace {
+
+void sum_frames(door::In<uint8_t, door::Frames> pixels, door::Out<int64_t, nb::shape<-1, pw::QUALITY_INTEGERS>> integers,
+                door::Out<uint32_t, nb::shape<-1, -1>> rows, door::Out<uint32_t, nb::shape<-1, -1>> columns,
+                int32_t threads, const std::string& instructions) {
+  const std::string name = "sum_frames";
+  const int64_t count = (int64_t)pixels.shape(0), height = (int64_t)pixels.shape(1), width = (int64_t)pixels.shape(2);
+  door::check_sides(name, height, width);
+  if ((int64_t)integers.shape(0) != count) door::refuse(name, "integers must have one row per frame");
+  if ((int64_t)rows.shape(0) != count || (int64_t)rows.shape(1) != height)
+    door::refuse(name, "rows must be (frames, height)");
+  if ((int64_t)columns.shape(0) != count || (int64_t)columns.shape(1) != width)
+    door::refuse(name, "columns must be (frames, width)");
+  const QualityTable& table = PW_CHOOSE(quality, door::find_isa(instructions));
+  const int64_t size = height * width;
+  nb::gil_scoped_release unlocked;
+  door::each_frame(count, threads, pw::sum_frame_bytes(width), [&](int64_t f, pw::Scratch memory) {
+    table.sum(pixels.data() + f * size, (int32_t)height, (int32_t)width, integers.data() + f * pw::QUALITY_INTEGERS,
+              rows.data() + f * height, columns.data() + f * width, memory);
+  });
+}
+
+}  // namespace
+
+void bind_quality(nb::module_& m) {
+  m.attr("QUALITY_INTEGERS") = pw::QUALITY_INTEGERS;
+  m.def("sum_frames", &sum_frames, "pixels"_a.noconvert(), "integers"_a.noconvert(), "rows"_a.noconvert(),
+        "columns"_a.noconvert(), "threads"_a = 1, "instructions"_a = "best",
+        "Write the integer sums from which the quality numbers of frames are computed.");
+}
