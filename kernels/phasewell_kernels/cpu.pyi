@@ -156,9 +156,10 @@ def scratch_bytes(entry: str, height: int, width: int, numbers: Sequence[int] = 
 
     `numbers`: arguments of the entry point on which its memory depends, such as `half` of adjust_background.
     Raises ValueError for an unknown entry point and for frames that the kernels cannot count in.
+    """
 
 QUALITY_INTEGERS: int
-"""Integers of a frame that `sum_frames` writes: black, saturated, constant, laplacian, laplacian_squared, energy_0..3."""
+"""Integers of a frame that `sum_frames` writes: black, saturated, constant, laplacian, its square, energy_0..3."""
 
 def sum_frames(
     pixels: NDArray[Any],
