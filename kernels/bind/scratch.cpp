@@ -8,6 +8,7 @@
 
 #include "../phasewell_kernels/background.cuh"
 #include "../phasewell_kernels/cnn_input.cuh"
+#include "../phasewell_kernels/components.cuh"
 #include "../phasewell_kernels/erosion.cuh"
 #include "door.hpp"
 
@@ -27,6 +28,14 @@ const std::map<std::string, Entry> ENTRIES = {
        return Sizes{pw::adjust_frame_fast_bytes(width), pw::adjust_frame_bytes(height, width, half[0])};
      }}},
     {"cnn_input", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{pw::prepare_frame_bytes(), 0}; }}},
+    {"fill_holes",
+     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::fill_holes_bytes(height, width)}; }}},
+    {"label_pieces",
+     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::label_pieces_bytes(height, width)}; }}},
+    {"remove_small",
+     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::remove_small_bytes(height, width)}; }}},
+    {"remove_walls",
+     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::remove_walls_bytes(height, width)}; }}},
     {"erode_planes", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::erode_plane_fast_bytes(width), 0}; }}},
     {"scale_images", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
 };

@@ -1,289 +1,89 @@
-"""The kernels on a GPU: the functions of `phasewell_kernels.cpu` over CuPy arrays, from the same source.
-
-Every .cuh file is compiled once per device by the compiler that comes with CuPy. A launch computes one block per frame.
-Scratch memory lies in shared memory where it is small and the chip has room, else in one arena per stream, which is
-sized once and kept: after the first batch of a size nothing is allocated any more. CuPy is imported when a device is
-opened, not with this module.
-"""
+"""The kernels on a GPU: the functions of `phasewell_kernels.cpu` over CuPy arrays, from the same source."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib
-import re
-import threading
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from phasewell_kernels import cpu
+from phasewell_kernels.launching import Counts, Launcher, Shared
 
-SOURCES = Path(__file__).parent
-OPTIONS = ("-std=c++17", "--fmad=false")  # no contraction of a * b + c: the same bits as on a CPU
-BLOCK_THREADS = 512
-_ALIGNMENT = 256  # bytes, of the parts of an arena
+__all__ = ["Counts", "Kernels", "gpu_kernels"]
 
-_ENTRY = re.compile(r"^PW_KERNEL\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(([^)]*)\)", re.MULTILINE)
-_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
+ANY_FRAMES = (None, None, None)
 
 
-@dataclass
-class Counts:
-    """What a device was asked to do so far; tests hold these numbers exactly."""
-
-    launches: int = 0
-    copies: int = 0
-    """Between host and device, either way."""
-    allocations: int = 0
-    """Arenas, and tables kept on the device."""
-
-
-class Shared(NamedTuple):
-    """An argument that all frames share, so that a launch of fewer frames takes it whole."""
-
-    array: Any
-
-
-class Entry(NamedTuple):
-    """An entry point: its file, and type and name of every parameter, such as ("const uint8_t*", "pixels")."""
-
-    file: str
-    parameters: tuple[tuple[str, str], ...]
-
-
-@functools.cache
-def entry_points() -> dict[str, Entry]:
-    """Return the entry points of all .cuh files by name, as their source declares them."""
-    found = {}
-    for path in sorted(SOURCES.glob("*.cuh")):
-        for name, text in _ENTRY.findall(path.read_text()):
-            pairs = (re.fullmatch(r"(.*?[*\s])\s*(\w+)", " ".join(one.split())) for one in text.split(","))
-            found[name] = Entry(
-                path.name, tuple((pair[1].replace(" *", "*").strip(), pair[2]) for pair in pairs if pair)
-            )
-    return found
-
-
-def flat_source(file: str) -> str:
-    """Return a .cuh file with every .cuh it includes in place, each once, so that a compiler cache sees all of it."""
-    seen: set[str] = set()
-
-    def expand(name: str) -> str:
-        if name in seen:
-            return ""
-        seen.add(name)
-        text = (SOURCES / name).read_text()
-        return _INCLUDE.sub(lambda found: expand(found[1]), text)
-
-    return expand(file)
-
-
-class Kernels:
+class Kernels(Launcher):
     """The kernels on one GPU; arrays are CuPy arrays on it, results are written into arrays that are given.
 
-    Dtypes and shapes are those of `phasewell_kernels.cpu`: TypeError for another dtype, layout or device, ValueError
-    for values out of range. Work goes to `stream`, by default the current one; nothing waits for it.
-    `shared_bytes` and `scratch_bytes` lower the limits of this chip: shared memory of a block, and memory of an arena;
-    what does not fit is launched in parts.
+    Dtypes, shapes and ranges are those of `phasewell_kernels.cpu`: TypeError for another dtype, layout or device,
+    ValueError for values out of range. What lies in the arrays is not looked at: bits of planes beyond the width must
+    be 0. Work goes to `stream`, by default the current one; nothing waits for it.
     """
-
-    def __init__(
-        self,
-        device: int = 0,
-        *,
-        shared_bytes: int | None = None,
-        scratch_bytes: int | None = None,
-        threads: int = BLOCK_THREADS,
-        cupy: Any = None,
-    ) -> None:
-        self._cupy: Any = importlib.import_module("cupy") if cupy is None else cupy
-        self._device = self._cupy.cuda.Device(device)
-        self._threads = threads
-        room = int(self._device.attributes["MaxSharedMemoryPerBlockOptin"])
-        self._shared_bytes = room if shared_bytes is None else min(shared_bytes, room)
-        memory = int(self._device.mem_info[1]) // 4
-        self._scratch_bytes = memory if scratch_bytes is None else scratch_bytes
-        self._modules: dict[str, Any] = {}
-        self._functions: dict[tuple[str, int], _Function] = {}
-        self._arenas: dict[int, Any] = {}  # by stream
-        self._tables: dict[bytes, Any] = {}
-        self._lock = threading.RLock()
-        self.counts = Counts()
-
-    def put(self, array: Any, stream: Any = None) -> Any:
-        """Return a host array on this GPU, in one copy."""
-        with self._on(stream):
-            self.counts.copies += 1
-            return self._cupy.asarray(array)
-
-    def get(self, array: Any, stream: Any = None) -> Any:
-        """Return an array of this GPU in host memory, in one copy; waits for it."""
-        with self._on(stream):
-            self.counts.copies += 1
-            return self._cupy.asnumpy(array)
 
     def adjust_background(self, pixels: Any, half: int, tolerance: int, grey: Any, stream: Any = None) -> None:
         """Write frames whose uneven background became grey level 128 into `grey`; see `phasewell_kernels.cpu`."""
-        shape = self._check("pixels", pixels, np.uint8, (None, None, None))
-        self._check("grey", grey, np.uint8, shape)
+        shape = self.check("pixels", pixels, np.uint8, ANY_FRAMES)
+        self.check("grey", grey, np.uint8, shape)
         _check_range("half", half, 0, 2**31 - 1)
         _check_range("tolerance", tolerance, 0, 255)
         _check_apart(pixels, grey)
-        self._launch("adjust_background", (pixels, *shape[1:], half, tolerance, grey), shape, stream, half)
+        self.launch("adjust_background", (pixels, *shape[1:], half, tolerance, grey), shape, stream, half)
 
     def erode(self, planes: Any, width: int, radius: int, out: Any, stream: Any = None) -> None:
         """Write the pixels of bit planes whose disc of `radius` is foreground into `out`."""
-        n, height, _ = self._check("planes", planes, np.uint64, (None, None, -(-width // 64)))
-        self._check("out", out, np.uint64, planes.shape)
+        n, height, _ = self.check("planes", planes, np.uint64, (None, None, -(-width // 64)))
+        self.check("out", out, np.uint64, planes.shape)
         _check_range("radius", radius, 0, 2**31 - 1)
         _check_apart(planes, out)
-        self._launch("erode_planes", (planes, height, width, radius, out), (n, height, width), stream)
+        self.launch("erode_planes", (planes, height, width, radius, out), (n, height, width), stream)
+
+    def remove_small(self, planes: Any, width: int, least_area: int, stream: Any = None) -> None:
+        """Clear the objects of bit planes below `least_area` pixels, in place."""
+        self._change_planes("remove_small", planes, width, least_area, stream)
+
+    def fill_holes(self, planes: Any, width: int, largest_area: int, stream: Any = None) -> None:
+        """Set the holes of bit planes of up to `largest_area` pixels, in place."""
+        self._change_planes("fill_holes", planes, width, largest_area, stream)
+
+    def remove_walls(self, planes: Any, width: int, depth: int, stream: Any = None) -> None:
+        """Clear walls of the vessel in bit planes, in place."""
+        self._change_planes("remove_walls", planes, width, depth, stream)
+
+    def label_pieces(self, planes: Any, remove_touching: bool, labels: Any, counts: Any, stream: Any = None) -> None:
+        """Number the objects of every bit plane 1..counts in raster order of their first pixels."""
+        n, height, width = self.check("labels", labels, np.int32, ANY_FRAMES)
+        self.check("planes", planes, np.uint64, (n, height, -(-width // 64)))
+        self.check("counts", counts, np.int32, (n,))
+        arguments = (planes, height, width, int(remove_touching), labels, counts)
+        self.launch("label_pieces", arguments, (n, height, width), stream)
+
+    def _change_planes(self, name: str, planes: Any, width: int, limit: int, stream: Any) -> None:
+        n, height, _ = self.check("planes", planes, np.uint64, (None, None, -(-width // 64)))
+        self.launch(name, (planes, height, width, limit), (n, height, width), stream)
 
     def cnn_input(self, pixels: Any, mode: str, images: Any, integers: Any, stream: Any = None) -> None:
         """Adjust frames to mean grey 130 and divide their sides by four; see `phasewell_kernels.cpu`."""
-        n, height, width = self._check("pixels", pixels, np.uint8, (None, None, None))
+        n, height, width = self.check("pixels", pixels, np.uint8, ANY_FRAMES)
         if mode not in ("offset", "gain"):
             raise ValueError(f"cnn_input: mode {mode}: expected offset or gain")
         if height % 4 or width % 4 or not height * width:
             raise ValueError(f"cnn_input: frames of {height} x {width} px: expected sides divisible by 4; crop them")
-        self._check("images", images, np.uint8, (n, height // 4, width // 4))
-        self._check("integers", integers, np.int64, (n, cpu.INPUT_INTEGERS))
-        self._launch(
+        self.check("images", images, np.uint8, (n, height // 4, width // 4))
+        self.check("integers", integers, np.int64, (n, cpu.INPUT_INTEGERS))
+        self.launch(
             "cnn_input", (pixels, height, width, int(mode == "gain"), images, integers), (n, height, width), stream
         )
 
     def scale_images(self, images: Any, mean: Any, deviation: Any, scaled: Any, stream: Any = None) -> None:
         """Scale grey images to float32 and repeat them over channels; `mean` and `deviation` are host arrays."""
-        n, height, width = self._check("images", images, np.uint8, (None, None, None))
+        n, height, width = self.check("images", images, np.uint8, ANY_FRAMES)
         cpu.check_scale(mean, deviation)
-        self._check("scaled", scaled, np.float32, (n, len(mean), height, width))
-        tables = (Shared(self._table(mean, stream)), Shared(self._table(deviation, stream)))
-        self._launch("scale_images", (images, height * width, *tables, len(mean), scaled), (n, height, width), stream)
-
-    @contextlib.contextmanager
-    def _on(self, stream: Any) -> Any:
-        # one launch at a time decides on arenas; the device and the stream are current inside
-        device = self._cupy.cuda.Device(self._device.id)
-        with self._lock, device, stream if stream is not None else contextlib.nullcontext():
-            yield
-
-    def _check(self, name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]) -> tuple[int, ...]:
-        # the shape of an array on this device; None in `shape` takes any size
-        found = f"{name} {getattr(array, 'dtype', type(array).__name__)} {getattr(array, 'shape', '')}"
-        if not isinstance(array, self._cupy.ndarray):
-            raise TypeError(f"{found}: expected a CuPy array")
-        if array.dtype != dtype or array.ndim != len(shape) or not array.flags.c_contiguous:
-            raise TypeError(f"{found}: expected C-contiguous {np.dtype(dtype).name} with {len(shape)} axes")
-        if array.size and array.device != self._device:
-            raise TypeError(f"{found}: lies on {array.device}, expected {self._device}")
-        if any(side is not None and side != size for side, size in zip(shape, array.shape, strict=True)):
-            raise ValueError(f"{found}: expected shape {shape}")
-        return tuple(int(size) for size in array.shape)
-
-    def _table(self, values: Any, stream: Any) -> Any:
-        # a small host array on the device; equal ones are copied once and kept
-        key = values.dtype.str.encode() + values.tobytes()
-        if key not in self._tables:
-            self._tables[key] = self.put(values, stream)
-            self.counts.allocations += 1
-        return self._tables[key]
-
-    def _launch(
-        self, name: str, arguments: tuple[Any, ...], frame: tuple[int, ...], stream: Any, *numbers: int
-    ) -> None:
-        # one block per frame of (frames, height, width), in as many launches as the scratch memory asks for;
-        # `numbers` are the arguments that it depends on
-        count, height, width = frame
-        fast, large = cpu.scratch_bytes(name, height, width, numbers)
-        if not count:
-            return
-        with self._on(stream):
-            function = self._function(name, fast)
-            strides = (0 if function.shared else _round_up(fast), _round_up(large))
-            step = min(count, max(1, self._scratch_bytes // max(1, sum(strides))))
-            arena = self._arena(step * sum(strides))
-            places = (arena if strides[0] else 0, arena + step * strides[0] if large else 0)
-            for first in range(0, count, step):
-                frames = min(step, count - first)
-                values = typed_arguments(name, [_part(one, first, frames) for one in arguments], places, strides)
-                function.kernel((frames,), (self._threads,), values, shared_mem=function.shared)
-                self.counts.launches += 1
-
-    def _arena(self, size: int) -> int:
-        # address of the current stream's scratch memory, which only ever grows; 0 where none is needed
-        if not size:
-            return 0
-        key = self._cupy.cuda.get_current_stream().ptr
-        if key not in self._arenas or self._arenas[key].mem.size < size:
-            self._arenas.pop(key, None)
-            self._arenas[key] = self._cupy.cuda.alloc(size)
-            self.counts.allocations += 1
-        return int(self._arenas[key].ptr)
-
-    def _function(self, name: str, fast: int) -> _Function:
-        # the kernel that has `fast` bytes of scratch in shared memory, or none there if the chip lacks the room
-        key = (name, fast)
-        if key not in self._functions:
-            file = entry_points()[name].file
-            if file not in self._modules:
-                self._modules[file] = self._cupy.RawModule(code=flat_source(file), options=OPTIONS)
-            kernel = self._modules[file].get_function(name)
-            shared = fast if fast + kernel.shared_size_bytes <= self._shared_bytes else 0
-            kernel.max_dynamic_shared_size_bytes = max(kernel.max_dynamic_shared_size_bytes, shared)
-            self._functions[key] = _Function(kernel, shared)
-        return self._functions[key]
-
-
-class _Function(NamedTuple):
-    kernel: Any
-    shared: int  # bytes of dynamic shared memory
-
-
-_SCALARS = {"int32_t": np.int32, "uint32_t": np.uint32, "int64_t": np.int64, "float": np.float32}
-_ARRAYS = {f"{name}*": np.dtype(name.removesuffix("_t")) for name in ("int8_t", "uint8_t", "int16_t", "uint16_t")}
-_ARRAYS |= {f"{name}*": np.dtype(name.removesuffix("_t")) for name in ("int32_t", "uint32_t", "int64_t", "uint64_t")}
-_ARRAYS |= {"float*": np.dtype("float32"), "double*": np.dtype("float64")}
-
-
-def typed_arguments(
-    name: str, arguments: list[Any], places: tuple[int, int], strides: tuple[int, int]
-) -> tuple[Any, ...]:
-    """Return the arguments of a launch as the entry point declares them; scratch memory goes to its last parameters.
-
-    `places` and `strides` are addresses and bytes per block of the small and of the large scratch memory; an entry
-    point with one `char*` takes whichever it has. Raises TypeError where a value does not fit its parameter.
-    """
-    scratch = [pair for pair in zip(places, strides, strict=True)]
-    parameters = entry_points()[name].parameters
-    arenas = sum(kind == "char*" for kind, _ in parameters)
-    if arenas == 1:
-        scratch = [max(scratch)]
-    values = [*arguments, *(number for pair in scratch[: 2 if arenas else 0] for number in pair)]
-    if len(values) != len(parameters):
-        raise TypeError(f"{name}: {len(values)} arguments for {len(parameters)} parameters")
-    return tuple(_typed(name, *one) for one in zip(parameters, values, strict=True))
-
-
-def _typed(name: str, parameter: tuple[str, str], value: Any) -> Any:
-    kind = parameter[0].removeprefix("const ")
-    if kind == "char*":
-        return np.uint64(value)
-    if kind in _SCALARS and isinstance(value, int | float | np.generic):
-        return _SCALARS[kind](value)  # type: ignore[arg-type]
-    wanted = _ARRAYS.get(kind, np.dtype(np.int32) if kind.startswith("pw::") else None)  # structures of int32
-    if wanted is None or getattr(value, "dtype", None) != wanted:
-        raise TypeError(f"{name}: {parameter[1]} is {kind}, not {getattr(value, 'dtype', type(value).__name__)}")
-    return value
-
-
-def _part(value: Any, first: int, frames: int) -> Any:
-    # what some of the frames take of an argument
-    if isinstance(value, Shared):
-        return value.array
-    return value[first : first + frames] if hasattr(value, "dtype") and value.ndim else value
+        self.check("scaled", scaled, np.float32, (n, len(mean), height, width))
+        tables = (Shared(self.table(mean, stream)), Shared(self.table(deviation, stream)))
+        self.launch("scale_images", (images, height * width, *tables, len(mean), scaled), (n, height, width), stream)
 
 
 def _check_range(name: str, value: int, least: int, most: int) -> None:
@@ -299,10 +99,6 @@ def _check_apart(source: Any, target: Any) -> None:
 def _address(array: Any) -> int:
     described = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
     return int(described["data"][0])
-
-
-def _round_up(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
 @functools.cache

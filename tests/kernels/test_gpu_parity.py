@@ -72,3 +72,17 @@ def test_adjust_background(kernels: Kernels, shape: tuple[int, int], half: int, 
 def test_erode(kernels: Kernels, shape: tuple[int, int], radius: int) -> None:
     planes = as_planes(frames(*shape) > 20)
     compare(kernels, "erode", (planes, shape[1], radius), np.zeros_like(planes))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pieces(kernels: Kernels, shape: tuple[int, int]) -> None:
+    planes = as_planes(frames(*shape) > 110)
+    for name, limit in (("remove_small", 9), ("fill_holes", 12), ("remove_walls", 20)):
+        changed = planes.copy()
+        on_gpu = kernels.put(planes)
+        getattr(kernels, name)(on_gpu, shape[1], limit)
+        getattr(cpu, name)(changed, shape[1], limit)
+        np.testing.assert_array_equal(kernels.get(on_gpu), changed)
+    for remove_touching in (False, True):
+        outputs = np.zeros((3, *shape), np.int32), np.zeros(3, np.int32)
+        compare(kernels, "label_pieces", (planes, remove_touching), *outputs)
