@@ -10,6 +10,7 @@ void bind_erosion(nb::module_& m);
 void bind_quality(nb::module_& m);
 void bind_render(nb::module_& m);
 void bind_scratch(nb::module_& m);
+void bind_texture(nb::module_& m);
 
 NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
@@ -20,4 +21,5 @@ NB_MODULE(cpu, m) {
   bind_quality(m);
   bind_render(m);
   bind_scratch(m);
+  bind_texture(m);
 }

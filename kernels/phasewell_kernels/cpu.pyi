@@ -175,3 +175,53 @@ def sum_frames(
     (frames, width) uint32: sums of pixels.
     Raises TypeError for another dtype or layout and ValueError for other sizes.
     """
+
+LEVELS: int
+"""Length of a histogram of energy levels."""
+MAX_TEXTURE_HALF: int
+"""Largest half width of the texture window in px."""
+
+def measure_energies(
+    grey: NDArray[Any],
+    half: int,
+    energy: NDArray[Any],
+    counts: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Write the energies of step 2 and the counts of their levels.
+
+    grey (frames, height, width) uint8 after step 1; half: half width of the texture window, 0..MAX_TEXTURE_HALF px, or
+    -1 for the squared distance from grey level 128; energy of the shape of grey, uint32; counts
+    (frames, LEVELS) uint32.
+    """
+
+def energy_levels(energies: NDArray[Any], levels: NDArray[Any], instructions: str = "best") -> None:
+    """Write the level of every energy: energies (n) uint32, 0..520,200; levels (n) int32."""
+
+def choose_threshold(counts: NDArray[Any], percent: int, floor: int, cap: int, instructions: str = "best") -> int:
+    """Return Otsu's threshold of a histogram of levels as an energy: counts (LEVELS) uint32, at most 2^24 in all.
+
+    percent, floor and cap as in `binarise_frames`.
+    """
+
+def binarise_frames(
+    grey: NDArray[Any],
+    half: int,
+    ratio: int,
+    radius: int,
+    percent: int,
+    floor: int,
+    cap: int,
+    planes: NDArray[Any],
+    thresholds: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Write the bit planes of the foreground after step 3 and the threshold of every frame.
+
+    grey and half as in `measure_energies`; ratio 0 switches the contrast test off, radius is that of its disc in px;
+    percent 1..200 of Otsu's level, floor and cap of the threshold in energy, 0 <= floor <= cap <= 520,200;
+    planes (frames, height, words of 64 columns) uint64, bit x % 64 of word x // 64 is column x; thresholds (frames)
+    int32.
+    """

@@ -35,21 +35,23 @@ typedef unsigned long long uintptr_t;
 #define PW_DEVICE __device__ __forceinline__
 #define PW_KERNEL extern "C" __global__ void  // entry points stand under #ifdef PW_CUDA at the end of a file
 #define PW_BLOCK_CODE __device__ __noinline__  // large functions of a whole block: one copy, registers of its own
+#define PW_CONSTANT __constant__ const  // tables of exact integers; where threads read different entries, copy them first
 #define PW_THREAD ((int32_t)threadIdx.x)
 #define PW_THREADS ((int32_t)blockDim.x)
 #define PW_BARRIER() __syncthreads()
 // every (y, x) of [top, bottom) x [left, right) once per block
-#define PW_EACH_2D(y, x, top, bottom, left, right)                                                               \
+#define PW_EACH_2D(row, column, top, bottom, left, right)                                                        \
   for (int32_t pw_i = (int32_t)threadIdx.x, pw_w = (right) - (left); pw_i < pw_w * ((bottom) - (top));           \
        pw_i += (int32_t)blockDim.x)                                                                              \
-    if (int32_t y = (top) + pw_i / pw_w, x = (left) + pw_i % pw_w; true)
+    if (int32_t row = (top) + pw_i / pw_w, column = (left) + pw_i % pw_w; true)
 #else
 #define PW_DEVICE static inline
 #define PW_BLOCK_CODE static inline
+#define PW_CONSTANT static const
 // nested loops: a flat index with / and % costs 2-4x on a CPU
-#define PW_EACH_2D(y, x, top, bottom, left, right)                                     \
-  for (int32_t y = (top) + PW_THREAD; y < (bottom); y += PW_THREADS)                   \
-    for (int32_t x = (left); x < (right); ++x)
+#define PW_EACH_2D(row, column, top, bottom, left, right)                              \
+  for (int32_t row = (top) + PW_THREAD; row < (bottom); row += PW_THREADS)             \
+    for (int32_t column = (left); column < (right); ++column)
 #ifdef PW_EMULATED
 #include "emulation.hpp"
 #define PW_THREAD (pw_emulation::thread)

@@ -22,6 +22,7 @@ DEVICE_WORDS = """
 #define __device__
 #define __global__
 #define __shared__
+#define __constant__
 #define __noinline__
 #define __forceinline__ inline
 #define __align__(n) __attribute__((aligned(n)))

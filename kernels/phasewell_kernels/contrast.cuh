@@ -1,0 +1,179 @@
+// contrast.cuh: does a pixel's energy stand out from the strongest in the disc around it? Streamed with the texture.
+//
+// Foreground needs E r > largest E in the disc, which is E > largest (E / r) =: reduced. Only reduced values above the
+// threshold's floor can stop a pixel that has passed the threshold: those are few, and the disc is drawn only around
+// them. A row of reduced values raises the 2 radius + 1 rows around it in a ring of maxima; a row is judged when its
+// last neighbour has passed. Outside of the frame counts as 0.
+//
+// Ranges: Reduced is uint16_t where r >= 8 (E / 8 <= 65,025; energies are kept clipped to 65,535, which still is
+// above every reduced value) and uint32_t else. Bytes: all rows live in fast scratch; out goes a plane of 1/8 byte a px.
+#ifndef PHASEWELL_CONTRAST_CUH
+#define PHASEWELL_CONTRAST_CUH
+#include "plane.cuh"
+
+namespace pw {
+
+// columns that one thread handles together: vectors on a CPU
+#if defined(PW_CUDA) || defined(PW_EMULATED)
+constexpr int32_t LANES = 1;
+#else
+constexpr int32_t LANES = 64;
+#endif
+constexpr int32_t NARROW_RATIO = 8;  // from this ratio on, reduced energies fit 16 bits
+
+struct Divisor {
+  uint32_t multiplier;
+  int32_t shift;
+};
+
+// n / d = n multiplier >> shift for n < 2^31, d < 2^30: multiplier exceeds 2^shift / d by less than d / 2^shift of itself
+PW_DEVICE Divisor make_divisor(uint32_t d) {
+  const int32_t shift = 31 + (d > 1 ? highest_bit(d - 1) + 1 : 0);
+  return Divisor{(uint32_t)((((uint64_t)1 << shift) + d - 1) / d), shift};
+}
+
+PW_DEVICE uint32_t divide(uint32_t n, Divisor by) { return (uint32_t)(((uint64_t)n * by.multiplier) >> by.shift); }
+
+constexpr int64_t row_stride(int64_t width) { return (width + 63) / 64 * 64; }
+
+template <typename Reduced>
+struct Contrast {
+  int32_t height, width, words, stride;
+  int32_t radius;                   // in y, at most height
+  int32_t reach;                    // largest half width, at most width
+  int32_t maxima_rows, kept_rows;   // lengths of the rings
+  int32_t floor;                    // of the threshold
+  Divisor by_ratio;
+  int32_t* half_widths;             // (radius + 1) of the disc's rows 0..radius
+  uint64_t* hot;                    // (words) reduced > floor in the newest row
+  uint32_t* touched;                // (maxima_rows, words) whether a word of maxima is not 0
+  Reduced* reduced;                 // (stride) newest row, `reach` zeros before and after
+  Reduced* kept;                    // (kept_rows, stride) energies
+  Reduced* maxima;                  // (maxima_rows, stride)
+};
+
+constexpr int64_t contrast_bytes(int64_t height, int64_t width, int64_t radius, int64_t size) {
+  const int64_t y = radius < height ? radius : height, x = radius < width ? radius : width;
+  const int64_t maxima_rows = 2 * y + 1 < height ? 2 * y + 1 : height, kept_rows = y + 1 < height ? y + 1 : height;
+  const int64_t words = (width + 63) / 64;
+  return taken_bytes(1, sizeof(Contrast<uint32_t>)) + taken_bytes(y + 1, sizeof(int32_t)) +
+         taken_bytes(words, sizeof(uint64_t)) + taken_bytes(maxima_rows * words, sizeof(uint32_t)) +
+         taken_bytes(row_stride(width) + 2 * row_stride(x), size) +
+         taken_bytes((kept_rows + maxima_rows) * row_stride(width), size);
+}
+
+// takes contrast_bytes; the state lies in the scratch too, so that it costs a thread no registers
+template <typename Reduced>
+PW_DEVICE const Contrast<Reduced>* start_contrast(int32_t height, int32_t width, int32_t ratio, int32_t radius,
+                                                  int32_t floor, Scratch& fast) {
+  Contrast<Reduced>* state = take<Contrast<Reduced>>(fast, 1);
+  Contrast<Reduced> c;
+  c.height = height;
+  c.width = width;
+  c.words = plane_words(width);
+  c.stride = c.words * 64;
+  c.radius = low(radius, height);
+  c.reach = low(radius, width);
+  c.maxima_rows = low(2 * c.radius + 1, height);
+  c.kept_rows = low(c.radius + 1, height);
+  c.floor = floor;
+  c.by_ratio = make_divisor((uint32_t)ratio);
+  c.half_widths = take<int32_t>(fast, c.radius + 1);
+  c.hot = take<uint64_t>(fast, c.words);
+  c.touched = take<uint32_t>(fast, (int64_t)c.maxima_rows * c.words);
+  const int32_t pad = plane_words(c.reach) * 64;
+  Reduced* padded = take<Reduced>(fast, c.stride + 2 * pad);
+  c.reduced = padded + pad;
+  c.kept = take<Reduced>(fast, (int64_t)(c.kept_rows + c.maxima_rows) * c.stride);
+  c.maxima = c.kept + (int64_t)c.kept_rows * c.stride;
+  PW_ONCE *state = c;
+  PW_ONCE {
+    int64_t half = radius;
+    for (int64_t y = 0; y <= c.radius; ++y) {  // x^2 + y^2 <= radius (radius + 1)
+      while (half > 0 && half * half + y * y > (int64_t)radius * (radius + 1)) --half;
+      c.half_widths[y] = low((int32_t)half, c.reach);
+    }
+  }
+  PW_EACH(i, c.maxima_rows * c.words) c.touched[i] = 0;
+  PW_EACH(x, c.stride + 2 * pad) padded[x] = 0;
+  PW_EACH(x, c.maxima_rows * c.stride) c.maxima[x] = 0;
+  PW_BARRIER();
+  return state;
+}
+
+// the ring's row for energies of row y
+template <typename Reduced>
+PW_DEVICE Reduced* kept_row(const Contrast<Reduced>& c, int32_t y) {
+  return c.kept + (int64_t)(y % c.kept_rows) * c.stride;
+}
+
+// whether a bit of the columns [first, last] is set; they may reach beyond the row
+PW_DEVICE bool any_bit(const uint64_t* row, int32_t words, int32_t first, int32_t last) {
+  first = high(first, 0);
+  last = low(last, words * 64 - 1);
+  for (int32_t w = first >> 6; w <= last >> 6; ++w) {
+    uint64_t bits = row[w];
+    if (w == first >> 6) bits &= ~(uint64_t)0 << (first & 63);
+    if (w == last >> 6) bits &= ~(uint64_t)0 >> (63 - (last & 63));
+    if (bits) return true;
+  }
+  return false;
+}
+
+// raises row `y` of the ring at columns x..x + LANES - 1 to `values`
+template <typename Reduced>
+PW_DEVICE void raise(const Contrast<Reduced>& c, int32_t y, int32_t x, const Reduced* __restrict__ values) {
+  if (y < 0 || y >= c.height) return;
+  const int32_t slot = y % c.maxima_rows;
+  Reduced* __restrict__ row = c.maxima + (int64_t)slot * c.stride + x;
+  for (int32_t i = 0; i < LANES; ++i) row[i] = row[i] < values[i] ? values[i] : row[i];
+  store(c.touched[slot * c.words + (x >> 6)], 1u);
+}
+
+// draws the disc of every reduced value of row y into the ring, near the hot ones
+template <typename Reduced>
+PW_BLOCK_CODE void spread_row(const Contrast<Reduced>& c, int32_t y) {
+  PW_EACH(piece, c.stride / LANES) {
+    const int32_t x = piece * LANES;
+    if (!any_bit(c.hot, c.words, x - c.reach, x + LANES - 1 + c.reach)) continue;
+    Reduced largest[LANES];  // in the columns around, as far as the disc's row is wide
+    for (int32_t i = 0; i < LANES; ++i) largest[i] = c.reduced[x + i];
+    int32_t half = 0;
+    for (int32_t dy = c.radius; dy >= 0; --dy) {
+      while (half < c.half_widths[dy]) {
+        ++half;
+        const Reduced* __restrict__ left = c.reduced + x - half;
+        const Reduced* __restrict__ right = c.reduced + x + half;
+        for (int32_t i = 0; i < LANES; ++i) {
+          const Reduced side = left[i] < right[i] ? right[i] : left[i];
+          largest[i] = largest[i] < side ? side : largest[i];
+        }
+      }
+      raise(c, y + dy, x, largest);
+      if (dy) raise(c, y - dy, x, largest);
+    }
+  }
+  PW_BARRIER();
+}
+
+// row y of the plane `stands`, all of whose neighbours have been spread; clears its row of the ring
+template <typename Reduced>
+PW_BLOCK_CODE void judge_row(const Contrast<Reduced>& c, int32_t y, uint64_t* stands) {
+  const int32_t slot = y % c.maxima_rows;
+  PW_EACH(w, c.words) {
+    uint64_t bits = ~(uint64_t)0;
+    if (c.touched[slot * c.words + w]) {
+      const Reduced* __restrict__ energy = kept_row(c, y) + w * 64;
+      Reduced* __restrict__ largest = c.maxima + (int64_t)slot * c.stride + w * 64;
+      bits = 0;
+      for (int32_t i = 0; i < 64; ++i) bits |= (uint64_t)(energy[i] > largest[i]) << i;
+      for (int32_t i = 0; i < 64; ++i) largest[i] = 0;
+      c.touched[slot * c.words + w] = 0;
+    }
+    stands[(int64_t)y * c.words + w] = bits;
+  }
+  PW_BARRIER();
+}
+
+}  // namespace pw
+#endif
