@@ -9,6 +9,7 @@
 // Bytes moved per 1000 x 1000 frame: pixels are read three times (the histogram, a row's entry, its end; the last two
 // from a cache on a CPU), the result written once, and the ring (3 or 4 bytes a pixel at 65 px half) written and
 // read once.
+// budget: adjust_background registers<=128 smem<=0
 #ifndef PHASEWELL_BACKGROUND_CUH
 #define PHASEWELL_BACKGROUND_CUH
 #include "grid.cuh"

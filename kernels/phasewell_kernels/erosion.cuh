@@ -7,6 +7,7 @@
 // Bits beyond the width are 1 while this goes on. A zero in the frame spreads there as well, but nothing is lost: by
 // steps of at most one more than it has spread already, it reaches every place inside from places inside.
 // Reads 2 radius + 1 rows for every row (a 1000 px row is 128 bytes: from L1 on a CPU) and writes it once.
+// budget: erode_planes registers<=48 smem<=0
 #ifndef PHASEWELL_EROSION_CUH
 #define PHASEWELL_EROSION_CUH
 #include "grid.cuh"

@@ -13,7 +13,7 @@ constexpr int32_t GREY_LEVELS = 256;
 constexpr int32_t PAIRED_PIXELS = 1 << 16;  // below this the table of pairs costs more than it saves
 
 #if !defined(PW_CUDA) && !defined(PW_EMULATED)
-// counts (GREY_LEVELS) of `size` values, an even number; table of GREY_LEVELS * GREY_LEVELS, row = the second value of a pair
+// counts (GREY_LEVELS) of `size` values, an even number; table of GREY_LEVELS^2, row = the second value of a pair
 PW_DEVICE void count_pairs(const uint8_t* __restrict__ values, int32_t size, uint32_t* __restrict__ counts,
                            uint32_t* __restrict__ table) {
   for (int32_t i = 0; i < GREY_LEVELS * GREY_LEVELS; ++i) table[i] = 0;

@@ -22,7 +22,9 @@ import numpy as np
 from phasewell_kernels import cpu
 
 SOURCES = Path(__file__).parent
-OPTIONS = ("-std=c++17", "--fmad=false")  # no contraction of a * b + c: the same bits as on a CPU
+# No contraction of a * b + c: the same bits as on a CPU. Functions for sizes of scratch carry no mark of the device,
+# as a host compiler reads them too; a run-time compiler refuses such functions unless it is told what they are.
+OPTIONS = ("-std=c++17", "--fmad=false", "-default-device")
 BLOCK_THREADS = 512
 _ALIGNMENT = 256  # bytes, of the parts of an arena
 

@@ -1,6 +1,7 @@
 """What a GPU compiler says of a kernel file: registers, shared memory and spills, per entry point and architecture.
 
-nvcc where it is installed, else NVRTC from the packages nvidia-cuda-nvrtc and cuda-bindings. Neither needs a GPU.
+nvcc where it is installed, else NVRTC from the packages nvidia-cuda-nvrtc and cuda-bindings, which reads the text that
+CuPy is given, with the options that CuPy is given. Neither needs a GPU.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-FLAGS = ("-std=c++17", "--fmad=false")
+from phasewell_kernels.launching import OPTIONS, flat_source
+
+NVCC_FLAGS = ("-std=c++17", "--fmad=false")
 UNUSED_CONSTANT = "177"  # constants that only the host reads
 
 
@@ -50,7 +53,7 @@ class Compiled:
 
 
 def with_nvcc(source: Path, architecture: int, folder: Path) -> Compiled:
-    command = ["nvcc", *FLAGS, f"-arch=sm_{architecture}", "-cubin", "-x", "cu", "-Xptxas", "-v"]
+    command = ["nvcc", *NVCC_FLAGS, f"-arch=sm_{architecture}", "-cubin", "-x", "cu", "-Xptxas", "-v"]
     command += ["-diag-suppress", UNUSED_CONSTANT, "-o", str(folder / f"{source.stem}.cubin"), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return Compiled(done.returncode == 0, done.stdout + done.stderr)
@@ -63,10 +66,14 @@ def with_nvrtc(source: Path, architecture: int) -> Compiled:
         assert answer[0] == nvrtc.nvrtcResult.NVRTC_SUCCESS, answer[0]
         return answer[1] if len(answer) > 1 else None
 
-    program = checked(nvrtc.nvrtcCreateProgram(source.read_bytes(), source.name.encode(), 0, [], []))
-    options = [*FLAGS, f"--gpu-architecture=sm_{architecture}", f"--include-path={source.parent}", "--ptxas-options=-v"]
-    # -default-device: functions for sizes of scratch carry no mark of their own, so that a host compiler reads them too
-    options += ["-default-device", f"-diag-suppress={UNUSED_CONSTANT}"]
+    text = flat_source(source.name).encode()
+    program = checked(nvrtc.nvrtcCreateProgram(text, source.name.encode(), 0, [], []))
+    options = [
+        *OPTIONS,
+        f"--gpu-architecture=sm_{architecture}",
+        "--ptxas-options=-v",
+        f"-diag-suppress={UNUSED_CONSTANT}",
+    ]
     answer = nvrtc.nvrtcCompileProgram(program, len(options), [option.encode() for option in options])[0]
     log = b" " * int(str(checked(nvrtc.nvrtcGetProgramLogSize(program))))
     checked(nvrtc.nvrtcGetProgramLog(program, log))

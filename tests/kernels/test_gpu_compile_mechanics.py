@@ -16,6 +16,8 @@ FOLDER = Path(phasewell_kernels.__file__).parent
 ARCHITECTURES = (80, 90, 100, 120)
 SOURCES = sorted(path.name for path in FOLDER.glob("*.cuh"))
 STATIC_SHARED_BYTES = 48 * 1024  # what a compiler lets a kernel declare
+# A called function puts away a few registers of its caller, once per call; compilers report that as a spill.
+CALL_SAVED_BYTES = 64
 
 # What a run-time compiler knows without headers, for a host compiler that reads the same text.
 DEVICE_WORDS = """
@@ -42,7 +44,7 @@ int __ffsll(long long); int __ffs(int); int __popc(unsigned); int __popcll(unsig
 int __clzll(long long); unsigned __brev(unsigned); unsigned long long __brevll(unsigned long long);
 int __mulhi(int, int); unsigned __umulhi(unsigned, unsigned); unsigned long long __umul64hi(unsigned long long,
 unsigned long long);
-double sqrt(double); double log2(double); float sqrtf(float);
+double sqrt(double); double floor(double); float floorf(float); double log2(double); float sqrtf(float);
 """
 
 
@@ -82,7 +84,8 @@ def test_compiles_within_budget(name: str, architecture: int, tmp_path: Path) ->
     usage, budget = compiled.usage(), budgets((FOLDER / name).read_text())
     assert set(budget) <= set(usage)
     for function, used in usage.items():
-        assert used.spill_bytes == 0, f"{function} spills {used.spill_bytes} bytes"
+        allowed = 0 if function in budget else CALL_SAVED_BYTES
+        assert used.spill_bytes <= allowed, f"{function} spills {used.spill_bytes} bytes"
     for entry, (registers, shared) in budget.items():
         assert 0 < usage[entry].registers <= registers, f"{entry}: {usage[entry].registers} registers"
         assert usage[entry].shared_bytes <= shared, f"{entry}: {usage[entry].shared_bytes} bytes of shared memory"
