@@ -3,13 +3,17 @@
 // A new kernel: its table into PW_EVERY_TABLE, an operation (how to draw a case, how to run it) into operations_*.cpp.
 #ifndef PHASEWELL_HARNESS_OPERATION_HPP
 #define PHASEWELL_HARNESS_OPERATION_HPP
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "../cpu/emulation.hpp"
+#include "../cpu/background.hpp"
 #include "../cpu/cnn_input.hpp"
+#include "../cpu/components.hpp"
+#include "../cpu/emulation.hpp"
+#include "../cpu/erosion.hpp"
 #include "../cpu/render.hpp"
 #include "../phasewell_kernels/grid.cuh"
 #include "case.hpp"
@@ -17,7 +21,10 @@
 #include "vocabulary.hpp"
 
 #define PW_EVERY_TABLE(each)       \
+  each(BackgroundTable, background) \
   each(CnnInputTable, cnn_input)   \
+  each(ComponentsTable, components) \
+  each(ErosionTable, erosion)      \
   each(RenderTable, render)        \
   each(VocabularyTable, vocabulary)
 
@@ -51,6 +58,24 @@ struct Runner {
   }
 };
 
+// What a function of the whole block returns: each thread puts its own, and the result is -1 where they disagree.
+template <typename T>
+class Returned {
+ public:
+  Returned(Case& worked, const std::string& name) : at_(worked.result<T>(name, {})) {}
+  ~Returned() { *at_ = alike_ ? (T)first_.load() : (T)-1; }
+  void put(T value) {
+    int64_t nothing = NOTHING;
+    if (!first_.compare_exchange_strong(nothing, (int64_t)value, std::memory_order_relaxed) && nothing != (int64_t)value) alike_ = false;
+  }
+
+ private:
+  static constexpr int64_t NOTHING = INT64_MIN;
+  T* at_;
+  std::atomic<int64_t> first_{NOTHING};
+  std::atomic<bool> alike_{true};
+};
+
 struct Operation {
   const char* name;
   void (*draw)(Chance& chance, Case& made);        // fills made.given
@@ -61,4 +86,6 @@ std::vector<std::string> linked_sets();         // of plain, avx2, avx512 (those
 Runner find_runner(const std::string& name);    // std::runtime_error for one that is not linked in
 const std::vector<Operation>& operations();
 void add_basic_operations(std::vector<Operation>& all);
+void add_grey_operations(std::vector<Operation>& all);
+void add_plane_operations(std::vector<Operation>& all);
 #endif

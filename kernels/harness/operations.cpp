@@ -62,6 +62,8 @@ const std::vector<Operation>& operations() {
   static const std::vector<Operation> all = [] {
     std::vector<Operation> made;
     add_basic_operations(made);
+    add_grey_operations(made);
+    add_plane_operations(made);
     return made;
   }();
   return all;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from harness import Case
@@ -47,10 +48,44 @@ def scale(case: Case) -> Case:
     return {"scaled": scaled[0]}
 
 
+def background(case: Case) -> Case:
+    adjusted = np.empty_like(case["grey"][None])
+    cpu.adjust_background(case["grey"][None], number(case, "half"), number(case, "tolerance"), adjusted)
+    return {"adjusted": adjusted[0]}
+
+
+def erode(case: Case) -> Case:
+    out = np.empty_like(case["plane"][None])
+    cpu.erode(case["plane"][None], number(case, "width"), number(case, "radius"), out)
+    return {"plane": out[0]}
+
+
+def in_place(step: Callable[[Any, int, int], None]) -> Callable[[Case], Case]:
+    def work(case: Case) -> Case:
+        plane = case["plane"][None].copy()
+        step(plane, number(case, "width"), number(case, "limit"))
+        return {"plane": plane[0]}
+
+    return work
+
+
+def label_pieces(case: Case) -> Case:
+    labels = np.empty((1, len(case["plane"]), number(case, "width")), np.int32)
+    counts = np.empty(1, np.int32)
+    cpu.label_pieces(case["plane"][None], bool(number(case, "remove_touching")), labels, counts)
+    return {"labels": labels[0], "count": counts[0]}
+
+
 REFERENCES: dict[str, Callable[[Case], Case]] = {
     "scan": scan,
     "gather": gather,
     "render": render,
     "cnn_input": cnn_input,
     "scale": scale,
+    "background": background,
+    "erode": erode,
+    "remove_small": in_place(cpu.remove_small),
+    "fill_holes": in_place(cpu.fill_holes),
+    "remove_walls": in_place(cpu.remove_walls),
+    "label_pieces": label_pieces,
 }

@@ -15,7 +15,7 @@ RACE_STATUS = 66  # of a program that the thread sanitizer ends
 
 @pytest.mark.parametrize("operation", REFERENCES)
 def test_no_race(operation: str, thread_harness: Path) -> None:
-    assert "equal" in ask(thread_harness, "fuzz", 6, 11, 1, operation)
+    assert "equal" in ask(thread_harness, "fuzz", 16, 11, 1, operation)
 
 
 def barrier_lines(path: Path) -> list[int]:

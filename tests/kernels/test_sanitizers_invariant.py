@@ -14,4 +14,4 @@ from references import REFERENCES
 
 @pytest.mark.parametrize("operation", REFERENCES)
 def test_small_random_frames(operation: str, address_harness: Path) -> None:
-    assert "equal" in ask(address_harness, "fuzz", 300, 1000, 60, operation)
+    assert "equal" in ask(address_harness, "fuzz", 1500, 1000, 100, operation)

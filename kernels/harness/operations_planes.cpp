@@ -1,0 +1,75 @@
+// operations_planes.cpp: erosion and the steps on connected pieces.
+#include "operation.hpp"
+
+namespace {
+
+void draw_erode(Chance& chance, Case& made) {
+  give_plane(chance, made);
+  made.give_number("radius", chance.one_in(20) ? chance.within(0, 1 << 30) : chance.within(0, 15));
+}
+
+void run_erode(const Runner& runner, Case& worked) {
+  const int32_t h = worked.height("plane");
+  const auto w = (int32_t)worked.number("width"), radius = (int32_t)worked.number("radius");
+  const auto* plane = worked.in<uint64_t>("plane");
+  auto* out = worked.result<uint64_t>("plane", {h, pw::plane_words(w)});
+  runner.block(pw::erode_plane_fast_bytes(w), [&](pw::Scratch scratch) {
+    runner.tables->erosion->erode(plane, h, w, radius, out, scratch);
+  });
+}
+
+void draw_pieces(Chance& chance, Case& made) {
+  give_plane(chance, made);
+  made.give_number("limit", chance.one_in(20) ? chance.within(0, 1 << 30) : chance.within(0, 60));
+}
+
+using Step = void (*)(uint64_t*, int32_t, int32_t, int32_t, pw::Scratch);
+
+void run_step(const Runner& runner, Case& worked, Step step, int64_t bytes) {
+  const int32_t h = worked.height("plane");
+  const auto w = (int32_t)worked.number("width"), limit = (int32_t)worked.number("limit");
+  auto* plane = worked.in_place<uint64_t>("plane", "plane");
+  runner.block(bytes, [&](pw::Scratch scratch) { step(plane, h, w, limit, scratch); });
+}
+
+void run_remove_small(const Runner& runner, Case& worked) {
+  const int64_t bytes = pw::remove_small_bytes(worked.height("plane"), worked.number("width"));
+  run_step(runner, worked, runner.tables->components->remove_small, bytes);
+}
+
+void run_fill_holes(const Runner& runner, Case& worked) {
+  const int64_t bytes = pw::fill_holes_bytes(worked.height("plane"), worked.number("width"));
+  run_step(runner, worked, runner.tables->components->fill_holes, bytes);
+}
+
+void run_remove_walls(const Runner& runner, Case& worked) {
+  const int64_t bytes = pw::remove_walls_bytes(worked.height("plane"), worked.number("width"));
+  run_step(runner, worked, runner.tables->components->remove_walls, bytes);
+}
+
+void draw_label(Chance& chance, Case& made) {
+  give_plane(chance, made);
+  made.give_number("remove_touching", chance.within(0, 1));
+}
+
+void run_label(const Runner& runner, Case& worked) {
+  const int32_t h = worked.height("plane");
+  const auto w = (int32_t)worked.number("width");
+  const auto* plane = worked.in<uint64_t>("plane");
+  const bool remove_touching = worked.number("remove_touching") != 0;
+  auto* labels = worked.result<int32_t>("labels", {h, w});
+  Returned<int32_t> count(worked, "count");
+  runner.block(pw::label_pieces_bytes(h, w), [&](pw::Scratch scratch) {
+    count.put(runner.tables->components->label_pieces(plane, h, w, remove_touching, labels, scratch));
+  });
+}
+
+}  // namespace
+
+void add_plane_operations(std::vector<Operation>& all) {
+  all.push_back({"erode", draw_erode, run_erode});
+  all.push_back({"remove_small", draw_pieces, run_remove_small});
+  all.push_back({"fill_holes", draw_pieces, run_fill_holes});
+  all.push_back({"remove_walls", draw_pieces, run_remove_walls});
+  all.push_back({"label_pieces", draw_label, run_label});
+}
