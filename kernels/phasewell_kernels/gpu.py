@@ -23,6 +23,14 @@ class Kernels(Launcher):
     be 0. Work goes to `stream`, by default the current one; nothing waits for it.
     """
 
+    def sum_frames(self, pixels: Any, integers: Any, rows: Any, columns: Any, stream: Any = None) -> None:
+        """Write the integer sums from which the quality numbers of frames are computed."""
+        n, height, width = self.check("pixels", pixels, np.uint8, ANY_FRAMES)
+        self.check("integers", integers, np.int64, (n, cpu.QUALITY_INTEGERS))
+        self.check("rows", rows, np.uint32, (n, height))
+        self.check("columns", columns, np.uint32, (n, width))
+        self.launch("sum_frames", (pixels, height, width, integers, rows, columns), (n, height, width), stream)
+
     def adjust_background(self, pixels: Any, half: int, tolerance: int, grey: Any, stream: Any = None) -> None:
         """Write frames whose uneven background became grey level 128 into `grey`; see `phasewell_kernels.cpu`."""
         shape = self.check("pixels", pixels, np.uint8, ANY_FRAMES)

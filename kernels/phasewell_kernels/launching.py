@@ -149,10 +149,12 @@ class Launcher:
     def table(self, values: Any, stream: Any) -> Any:
         """Return a small host array on the device; equal ones are copied once and kept."""
         key = values.dtype.str.encode() + values.tobytes()
-        if key not in self._tables:
-            self._tables[key] = self.put(values, stream)
-            self.counts.allocations += 1
-        return self._tables[key]
+        with self._on(stream):
+            if key not in self._tables:
+                self._tables[key] = self.put(values)
+                self._cupy.cuda.get_current_stream().synchronize()  # other streams will read it as well
+                self.counts.allocations += 1
+            return self._tables[key]
 
     def launch(self, name: str, arguments: tuple[Any, ...], frame: tuple[int, ...], stream: Any, *numbers: int) -> None:
         """Launch one block per frame of (frames, height, width), in parts where the scratch memory is not enough.

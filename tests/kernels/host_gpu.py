@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from phasewell_kernels.launching import OPTIONS
 
 RUBBISH = 0x5A
 GUARD = 4096  # bytes behind every piece of scratch memory
@@ -90,6 +91,9 @@ class _Stream:
     def __exit__(self, *_: object) -> None:
         self._host.streams.pop()
 
+    def synchronize(self) -> None:
+        """Wait for nothing: all is done at once."""
+
 
 class HostGpu:
     """Stands for the module cupy; keeps what it was asked to do."""
@@ -137,7 +141,7 @@ class HostGpu:
 
     def RawModule(self, code: str, options: tuple[str, ...]) -> Any:  # noqa: N802 - CuPy's name
         """Compile for the CPU."""
-        assert options == ("-std=c++17", "--fmad=false")
+        assert options == OPTIONS
         library = _library(code)
         return SimpleNamespace(get_function=lambda name: _Kernel(self, library, name))
 

@@ -86,3 +86,10 @@ def test_pieces(kernels: Kernels, shape: tuple[int, int]) -> None:
     for remove_touching in (False, True):
         outputs = np.zeros((3, *shape), np.int32), np.zeros(3, np.int32)
         compare(kernels, "label_pieces", (planes, remove_touching), *outputs)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sum_frames(kernels: Kernels, shape: tuple[int, int]) -> None:
+    height, width = shape
+    outputs = np.zeros((3, cpu.QUALITY_INTEGERS), np.int64), np.zeros((3, height), np.uint32)
+    compare(kernels, "sum_frames", (frames(*shape),), *outputs, np.zeros((3, width), np.uint32))
