@@ -6,7 +6,8 @@
 // Only rows in which something changes are written.
 //
 // Bytes per frame: plane h * w / 8, read once or twice and hardly written; a run costs 4 (edges) + 4 (parent) + 4 (area or
-// number), each written and read about twice; labels 4 * h * w, written twice, the second time from cache.
+// number), each written and read about twice; labels 4 * h * w, written once and a second time, from
+// cache, where pieces are.
 // 2^23 runs at most; areas and labels up to 2^24.
 //
 // budget: remove_small registers<=64 smem<=0
@@ -45,32 +46,40 @@ PW_DEVICE int32_t final_root(const int32_t* parent, int32_t i) {
   return i;
 }
 
-// joins the pieces of runs a and b; returns a run of the joined piece, its root when nobody else joins it meanwhile
-PW_DEVICE int32_t join(int32_t* parent, int32_t a, int32_t b) {
+// joins the pieces of runs a and b
+PW_DEVICE void join(int32_t* parent, int32_t a, int32_t b) {
   for (;;) {
     a = find_root(parent, a);
     b = find_root(parent, b);
-    if (a == b) return a;
+    if (a == b) return;
     const int32_t later = high(a, b), earlier = low(a, b);
     const int32_t old = atomic_min(parent[later], earlier);
-    if (old == later) return earlier;
+    if (old == later) return;
     a = old;  // somebody was faster: what `later` hangs on now has to be joined as well
     b = earlier;
   }
 }
 
-// joins the runs of row y with those of the row above
+// Joins the runs of row y with those of the row above: both rows are walked together, past the run that ends first, or
+// past both where neither reaches beyond the other's successor. That is the rule, so the branch is foreseen; which of two
+// ends first is not. At the end of a row, a look at the next run is one at another row's: nothing is left to be missed.
 PW_DEVICE void join_row(const Runs& runs, int32_t y, int32_t reach, int32_t* parent) {
-  const int32_t last = runs.first[y + 1], last_above = runs.first[y];
-  int32_t above = runs.first[y - 1];
-  for (int32_t i = last_above; i < last; ++i) {
-    const int32_t start = start_of(runs, i), end = end_of(runs, i);
-    while (above < last_above && end_of(runs, above) + reach <= start) ++above;
-    int32_t root = i;
-    while (above < last_above && start_of(runs, above) < end + reach) {
-      root = join(parent, root, above);
-      if (end_of(runs, above) + reach > end) break;  // may touch the next run too
+  const int64_t last_above = runs.first[y], last = runs.first[y + 1];  // 64 bit: they index without being widened
+  int64_t above = runs.first[y - 1], own = last_above;
+  while (above < last_above && own < last) {
+    const int32_t end = end_of(runs, own) + reach, end_above = end_of(runs, above) + reach;
+    if (start_of(runs, own) < end_above && start_of(runs, above) < end) {
+      const int32_t root = find_root(parent, (int32_t)above), old = atomic_min(parent[own], root);
+      if (old != own && old != root) join(parent, old, root);
+    }
+    const int64_t ends_first = end <= end_above;
+    const int32_t next = start_of(runs, ends_first ? own + 1 : above + 1);
+    if (next >= high(end, end_above)) {
+      ++own;
       ++above;
+    } else {
+      own += ends_first;
+      above += 1 - ends_first;
     }
   }
 }
@@ -292,9 +301,8 @@ PW_BLOCK_CODE int32_t label_pieces(const uint64_t* plane, int32_t height, int32_
   PW_BARRIER();
   if (remove_touching) mark_touching(pieces, height, width, 0, number);
   const int32_t count = exclusive_scan(number, pieces.count + 1, frame);  // a kept root r: number[r] < number[r + 1]
-  const int32_t band = high(PW_THREADS, 16);  // rows: zeros are still in cache when labels are written over them
-  for (int32_t top = 0; top < height; top += band) {
-    const int32_t bottom = low(top + band, height);
+  for (int32_t top = 0; top < height; top += PW_THREADS) {  // zeros are still in cache when labels are written over them
+    const int32_t bottom = low(top + PW_THREADS, height);
     int32_t* at = labels + (int64_t)top * width;
     PW_EACH(i, (bottom - top) * width) at[i] = 0;
     PW_BARRIER();

@@ -12,23 +12,23 @@ namespace pw {
 
 // run i covers columns [start_of(runs, i), end_of(runs, i)); the runs of row y are [first[y], first[y + 1])
 struct Runs {
-  uint16_t* edges;  // (2 * runs)
+  uint16_t* edges;  // (2 * runs + 1), the last one undefined
   int32_t* first;   // (height + 1); first[height] is the number of all
 };
 
-PW_DEVICE int32_t start_of(const Runs& runs, int32_t i) { return runs.edges[2 * i]; }
-PW_DEVICE int32_t end_of(const Runs& runs, int32_t i) { return runs.edges[2 * i + 1]; }
+PW_DEVICE int32_t start_of(const Runs& runs, int64_t i) { return runs.edges[2 * i]; }
+PW_DEVICE int32_t end_of(const Runs& runs, int64_t i) { return runs.edges[2 * i + 1]; }
 
 // the most runs that a frame can have: every second pixel of each row
 PW_DEVICE int64_t most_runs(int32_t height, int32_t width) { return (int64_t)height * ((width + 1) / 2); }
 
 // what take_runs takes
 constexpr int64_t runs_bytes(int64_t height, int64_t width) {
-  return taken_bytes(height * ((width + 1) / 2) * 2, sizeof(uint16_t)) + taken_bytes(height + 1, sizeof(int32_t));
+  return taken_bytes(height * ((width + 1) / 2) * 2 + 1, sizeof(uint16_t)) + taken_bytes(height + 1, sizeof(int32_t));
 }
 
 PW_DEVICE Runs take_runs(Scratch& scratch, int32_t height, int32_t width) {
-  uint16_t* edges = take<uint16_t>(scratch, most_runs(height, width) * 2);
+  uint16_t* edges = take<uint16_t>(scratch, most_runs(height, width) * 2 + 1);
   return Runs{edges, take<int32_t>(scratch, height + 1)};
 }
 
