@@ -39,6 +39,7 @@ const std::map<std::string, Entry> ENTRIES = {
      {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::remove_walls_bytes(height, width)}; }}},
     {"erode_planes", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::erode_plane_fast_bytes(width), 0}; }}},
     {"sum_frames", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::sum_frame_bytes(width), 0}; }}},
+    {"render_frames", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
     {"scale_images", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
 };
 

@@ -22,6 +22,23 @@ TEXTURE_SIDE: int
 """Side of the periodic texture tile in samples."""
 MOTTLE_WIDTH: int
 """Row length of the mottling: the tile side and its first samples again."""
+RENDER_TILE: tuple[int, int]
+"""Rows and columns of what one block renders."""
+
+def check_render(
+    frames: NDArray[Any],
+    offsets: NDArray[Any],
+    cells: NDArray[Any],
+    outlines: NDArray[Any],
+    profiles: NDArray[Any],
+    texture: NDArray[Any],
+    mottle: NDArray[Any],
+    reach: int,
+    profile_scale: int,
+    height: int,
+    width: int,
+) -> None:
+    """Raise TypeError or ValueError unless `render_frames` takes these tables for frames of that size."""
 
 def render_frames(
     frames: NDArray[Any],

@@ -79,6 +79,8 @@ class Kernels(Launcher):
             raise ValueError(f"cnn_input: mode {mode}: expected offset or gain")
         if height % 4 or width % 4 or not height * width:
             raise ValueError(f"cnn_input: frames of {height} x {width} px: expected sides divisible by 4; crop them")
+        if _address(pixels) % 4:  # the kernel reads four pixels at once; frames of these sides then all lie right
+            raise ValueError("cnn_input: pixels do not begin at a multiple of 4 bytes: expected an array of its own")
         self.check("images", images, np.uint8, (n, height // 4, width // 4))
         self.check("integers", integers, np.int64, (n, cpu.INPUT_INTEGERS))
         self.launch(
@@ -92,6 +94,21 @@ class Kernels(Launcher):
         self.check("scaled", scaled, np.float32, (n, len(mean), height, width))
         tables = (Shared(self.table(mean, stream)), Shared(self.table(deviation, stream)))
         self.launch("scale_images", (images, height * width, *tables, len(mean), scaled), (n, height, width), stream)
+
+    def render_frames(
+        self, frames: Any, offsets: Any, cells: Any, outlines: Any, profiles: Any, texture: Any, mottle: Any,
+        reach: int, profile_scale: int, pixels: Any, labels: Any, stream: Any = None,
+    ) -> None:  # fmt: skip
+        """Render synthetic frames and their truth labels; all tables are host arrays, copied here."""
+        n, height, width = self.check("pixels", pixels, np.uint8, (len(frames), None, None))
+        self.check("labels", labels, np.int32, (n, height, width))
+        tables = (frames, offsets, cells, outlines, profiles, texture, mottle)
+        cpu.check_render(*tables, reach, profile_scale, height, width)
+        there = [Shared(self.put(one, stream)) for one in tables[:4]]
+        there += [Shared(self.table(one, stream)) for one in tables[4:]]
+        tiles = -(-height // cpu.RENDER_TILE[0]) * -(-width // cpu.RENDER_TILE[1])
+        arguments = (*there, reach, profile_scale, height, width, pixels, labels)
+        self.launch("render_frames", arguments, (n, height, width), stream, blocks=tiles)
 
 
 def _check_range(name: str, value: int, least: int, most: int) -> None:

@@ -156,10 +156,13 @@ class Launcher:
                 self.counts.allocations += 1
             return self._tables[key]
 
-    def launch(self, name: str, arguments: tuple[Any, ...], frame: tuple[int, ...], stream: Any, *numbers: int) -> None:
+    def launch(
+        self, name: str, arguments: tuple[Any, ...], frame: tuple[int, ...], stream: Any, *numbers: int, blocks: int = 0
+    ) -> None:
         """Launch one block per frame of (frames, height, width), in parts where the scratch memory is not enough.
 
-        `numbers` are the arguments of the entry point on which the size of that memory depends.
+        `blocks`: where not 0, so many along x for every frame along y. `numbers` are the arguments of the entry point
+        on which the size of that memory depends.
         """
         count, height, width = frame
         fast, large = cpu.scratch_bytes(name, height, width, numbers)
@@ -174,7 +177,9 @@ class Launcher:
             for first in range(0, count, step):
                 frames = min(step, count - first)
                 values = typed_arguments(name, [_part(one, first, frames) for one in arguments], places, strides)
-                function.kernel((frames,), (self._threads,), values, shared_mem=function.shared)
+                function.kernel(
+                    (blocks, frames) if blocks else (frames,), (self._threads,), values, shared_mem=function.shared
+                )
                 self.counts.launches += 1
 
     def _arena(self, size: int) -> int:

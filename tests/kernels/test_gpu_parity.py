@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from host_gpu import HostGpu
 from phasewell.device import count_gpus
+from phasewell.simulation import plan_plate
+from phasewell.simulation.drawing import draw_field
+from phasewell.simulation.optics import optics, texture_tile
+from phasewell.simulation.population import populate
 from phasewell_kernels import cpu
 from phasewell_kernels.gpu import Kernels
 
@@ -93,3 +97,22 @@ def test_sum_frames(kernels: Kernels, shape: tuple[int, int]) -> None:
     height, width = shape
     outputs = np.zeros((3, cpu.QUALITY_INTEGERS), np.int64), np.zeros((3, height), np.uint32)
     compare(kernels, "sum_frames", (frames(*shape),), *outputs, np.zeros((3, width), np.uint32))
+
+
+def test_render_frames(kernels: Kernels) -> None:
+    shape, tables = (90, 300), optics(0.87)
+    plan = plan_plate(clones=1, fields=2, times=15, seed=5, frame_shape=shape)
+    clone, chance = plan.clones[0], plan.chance(0, 0)
+    drawings = [draw_field(plan, clone, chance, t, populate(plan, clone, chance, t)) for t in (0, 14)]
+    offsets = np.cumsum([0] + [len(one.cells) for one in drawings])
+    cells, outlines = (np.concatenate([getattr(one, key) for one in drawings]) for key in ("cells", "outlines"))
+    frames = np.stack([one.frame for one in drawings])
+    inputs = (frames, offsets, cells, outlines, tables.profiles, texture_tile(), tables.mottle)
+    inputs = (*inputs, tables.reach, tables.profile_scale)
+    wanted = np.zeros((2, *shape), np.uint8), np.zeros((2, *shape), np.int32)
+    cpu.render_frames(*inputs, *wanted)
+    found = [kernels.put(np.full_like(one, 99)) for one in wanted]
+    kernels.render_frames(*inputs, *found)
+    for one, two in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(kernels.get(one), two)
+    assert wanted[1].max() > 0
