@@ -11,6 +11,7 @@
 #include "../phasewell_kernels/components.cuh"
 #include "../phasewell_kernels/erosion.cuh"
 #include "../phasewell_kernels/quality.cuh"
+#include "../phasewell_kernels/texture.cuh"
 #include "door.hpp"
 
 namespace {
@@ -31,6 +32,11 @@ const std::map<std::string, Entry> ENTRIES = {
     {"cnn_input", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{pw::prepare_frame_bytes(), 0}; }}},
     {"fill_holes",
      {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::fill_holes_bytes(height, width)}; }}},
+    {"find_foreground", {4, [](int64_t height, int64_t width, const Numbers& n) {  // half, ratio, radius, cap
+       const pw::ForegroundNumbers numbers = {(int32_t)n[0], (int32_t)n[1], (int32_t)n[2], 100, 0, (int32_t)n[3]};
+       return Sizes{pw::measure_energy_bytes(height, width, n[0], n[1], n[2]),
+                    pw::find_foreground_bytes(height, width, numbers)};
+     }}},
     {"label_pieces",
      {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::label_pieces_bytes(height, width)}; }}},
     {"remove_small",

@@ -9,7 +9,8 @@
 // above every reduced value) and uint32_t else. Bytes: all rows live in fast scratch; out goes a plane of 1/8 byte a px.
 #ifndef PHASEWELL_CONTRAST_CUH
 #define PHASEWELL_CONTRAST_CUH
-#include "plane.cuh"
+#include "energy_vectors.cuh"
+#include "threshold.cuh"
 
 namespace pw {
 
@@ -107,6 +108,29 @@ PW_DEVICE Reduced* kept_row(const Contrast<Reduced>& c, int32_t y) {
   return c.kept + (int64_t)(y % c.kept_rows) * c.stride;
 }
 
+// takes a row of energies (width) in: kept and reduced
+template <typename Reduced>
+PW_BLOCK_CODE void reduce_row(const Contrast<Reduced>& c, const uint32_t* __restrict__ energy, int32_t y) {
+  const Divisor by = c.by_ratio;
+  Reduced* __restrict__ kept = kept_row(c, y);
+  Reduced* __restrict__ reduced = c.reduced;
+#ifdef PW_ENERGY_VECTORS
+  if constexpr (sizeof(Reduced) == 2) {
+    reduce_vector(energy, c.width, by.multiplier, by.shift, c.floor, kept, reduced, c.hot);
+    return;
+  }
+#endif
+  const uint32_t most = (uint32_t)(Reduced)~(Reduced)0;
+  PW_EACH(x, c.width) {
+    const uint32_t e = energy[x];
+    kept[x] = (Reduced)(e < most ? e : most);
+    reduced[x] = (Reduced)divide(e, by);
+  }
+  PW_BARRIER();
+  PW_EACH(w, c.words) c.hot[w] = pack_above(reduced + w * 64, low(64, c.width - w * 64), c.floor);
+  PW_BARRIER();
+}
+
 // whether a bit of the columns [first, last] is set; they may reach beyond the row
 PW_DEVICE bool any_bit(const uint64_t* row, int32_t words, int32_t first, int32_t last) {
   first = high(first, 0);
@@ -156,6 +180,17 @@ PW_BLOCK_CODE void spread_row(const Contrast<Reduced>& c, int32_t y) {
   PW_BARRIER();
 }
 
+// bits of the 64 columns where a > b
+template <typename Reduced>
+PW_DEVICE uint64_t exceeding(const Reduced* __restrict__ a, const Reduced* __restrict__ b) {
+#ifdef PW_ENERGY_VECTORS
+  if constexpr (sizeof(Reduced) == 2) return compare_vector(a, b);
+#endif
+  uint64_t bits = 0;
+  for (int32_t i = 0; i < 64; ++i) bits |= (uint64_t)(a[i] > b[i]) << i;
+  return bits;
+}
+
 // row y of the plane `stands`, all of whose neighbours have been spread; clears its row of the ring
 template <typename Reduced>
 PW_BLOCK_CODE void judge_row(const Contrast<Reduced>& c, int32_t y, uint64_t* stands) {
@@ -165,8 +200,7 @@ PW_BLOCK_CODE void judge_row(const Contrast<Reduced>& c, int32_t y, uint64_t* st
     if (c.touched[slot * c.words + w]) {
       const Reduced* __restrict__ energy = kept_row(c, y) + w * 64;
       Reduced* __restrict__ largest = c.maxima + (int64_t)slot * c.stride + w * 64;
-      bits = 0;
-      for (int32_t i = 0; i < 64; ++i) bits |= (uint64_t)(energy[i] > largest[i]) << i;
+      bits = exceeding(energy, largest);
       for (int32_t i = 0; i < 64; ++i) largest[i] = 0;
       c.touched[slot * c.words + w] = 0;
     }

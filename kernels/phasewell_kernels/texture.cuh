@@ -37,6 +37,7 @@ struct TextureRows {
   uint32_t* other;    // of the same length; points at column -half
   uint32_t* total;    // (stride) window sums, or energies without a texture step
   int32_t* adjust;    // (LEVEL_BUCKETS)
+  uint16_t* levels;   // (stride)
   uint32_t* tables;   // (SUB_TABLES, LEVELS)
 };
 
@@ -45,6 +46,7 @@ constexpr int64_t texture_rows_bytes(int64_t height, int64_t width, int64_t half
   return taken_bytes(1, sizeof(TextureRows)) + taken_bytes(ring_rows * row_stride(width), sizeof(uint32_t)) +
          3 * taken_bytes(row_stride(width) + 2 * COLUMN_PAD, sizeof(uint32_t)) +
          taken_bytes(row_stride(width), sizeof(uint32_t)) + taken_bytes(LEVEL_BUCKETS, sizeof(int32_t)) +
+         taken_bytes(row_stride(width), sizeof(uint16_t)) +
          taken_bytes(SUB_TABLES * LEVELS, sizeof(uint32_t));
 }
 
@@ -64,6 +66,7 @@ PW_DEVICE const TextureRows* start_texture(int32_t height, int32_t width, int32_
   rows.other = take<uint32_t>(fast, rows.stride + 2 * COLUMN_PAD);
   rows.total = take<uint32_t>(fast, rows.stride);
   rows.adjust = take<int32_t>(fast, LEVEL_BUCKETS);
+  rows.levels = take<uint16_t>(fast, rows.stride);
   rows.tables = take<uint32_t>(fast, SUB_TABLES * LEVELS);
   PW_ONCE *state = rows;
   PW_EACH(i, SUB_TABLES * LEVELS) rows.tables[i] = 0;
@@ -100,14 +103,15 @@ PW_BLOCK_CODE void add_gradients(const TextureRows& rows, const uint8_t* grey, i
       ring[x] = square;
     }
   }
-  if (slide) {
-    PW_EACH(i, width - 2) {
-      const uint32_t square = squared_gradient(above, row, below, i, i + 1, i + 2);
-      column[i + 1] += square - ring[i + 1];
-      ring[i + 1] = square;
-    }
-  } else {
-    PW_EACH(i, width - 2) ring[i + 1] = squared_gradient(above, row, below, i, i + 1, i + 2);
+  int32_t first = 1;  // of the columns between them
+#ifdef PW_ENERGY_VECTORS
+  first = add_gradients_vector(above, row, below, width, slide, ring, column);
+#endif
+  PW_EACH(i, width - 1 - first) {
+    const int32_t x = first + i;
+    const uint32_t square = squared_gradient(above, row, below, x - 1, x, x + 1);
+    if (slide) column[x] += square - ring[x];
+    ring[x] = square;
   }
   PW_BARRIER();
 }
@@ -150,11 +154,14 @@ PW_DEVICE void reach_row(const TextureRows& rows, const uint8_t* grey, int32_t y
 PW_BLOCK_CODE void sum_windows(const TextureRows& rows) {
   const int32_t half = rows.half, size = 2 * half + 1, width = rows.width;
   uint32_t* column = rows.column;
-  PW_EACH(i, 2 * half) {
-    const int32_t x = i < half ? i - half : width + i - half;
+  PW_EACH(i, size) {
+    const int32_t x = i <= half ? i - half - 1 : width + i - half - 1;
     column[x] = column[mirror(x, width)];
   }
   PW_BARRIER();
+#ifdef PW_ENERGY_VECTORS
+  sum_windows_vector(column, half, width, rows.total);
+#else
   uint32_t* __restrict__ total = rows.total;
   const uint32_t* sums = column - half;  // of `power` columns from the place on
   PW_EACH(x, width) total[x] = column[x - half];
@@ -172,6 +179,7 @@ PW_BLOCK_CODE void sum_windows(const TextureRows& rows) {
     next = next == rows.spare ? rows.other : rows.spare;
   }
   PW_BARRIER();
+#endif
 }
 
 // squared distance from the background's level
@@ -184,32 +192,25 @@ PW_BLOCK_CODE void measure_distances(const TextureRows& rows, const uint8_t* __r
   PW_BARRIER();
 }
 
-// energies of a row from its window sums: counted, clipped to their type, and handed to the contrast test if there is one
-template <typename Energy, typename Reduced>
-PW_BLOCK_CODE void finish_row(const TextureRows& rows, const Contrast<Reduced>* contrast, int32_t y,
-                              Energy* __restrict__ energy) {
-  const uint32_t* __restrict__ total = rows.total;
-  const Divisor area = rows.by_area;
+// Energies of a row from its window sums: counted and clipped to their type; they stay in `total`.
+template <typename Energy>
+PW_BLOCK_CODE void count_row(const TextureRows& rows, Energy* __restrict__ energy) {
+  uint32_t* __restrict__ total = rows.total;
+  uint16_t* __restrict__ levels = rows.levels;
+  uint32_t* __restrict__ tables = rows.tables;
+  const Divisor by = rows.by_area;
+#ifdef PW_ENERGY_VECTORS
+  find_levels_vector(total, rows.width, by.multiplier, by.shift, rows.adjust, energy, levels);
+#else
   const uint32_t most = (uint32_t)(Energy)~(Energy)0;
   PW_EACH(x, rows.width) {
-    const uint32_t e = divide(total[x], area);
+    const uint32_t e = divide(total[x], by);
+    total[x] = e;
     energy[x] = (Energy)(e < most ? e : most);
-    atomic_add(rows.tables[(x & (SUB_TABLES - 1)) * LEVELS + find_level(e, rows.adjust)], 1u);
   }
-  if (contrast) {
-    const uint32_t most_kept = (uint32_t)(Reduced)~(Reduced)0;
-    const Divisor ratio = contrast->by_ratio;
-    const int32_t floor = contrast->floor;
-    Reduced* __restrict__ kept = kept_row(*contrast, y);
-    Reduced* __restrict__ reduced = contrast->reduced;
-    PW_EACH(x, rows.width) {
-      const uint32_t e = divide(total[x], area);
-      kept[x] = (Reduced)(e < most_kept ? e : most_kept);
-      reduced[x] = (Reduced)divide(e, ratio);
-    }
-    PW_BARRIER();
-    PW_EACH(w, contrast->words) contrast->hot[w] = pack_above(reduced + w * 64, low(64, rows.width - w * 64), floor);
-  }
+  PW_EACH(x, rows.width) levels[x] = (uint16_t)find_level(total[x], rows.adjust);
+#endif
+  PW_EACH(x, rows.width) atomic_add(tables[(x & (SUB_TABLES - 1)) * LEVELS + levels[x]], 1u);
   PW_BARRIER();
 }
 
@@ -225,8 +226,9 @@ PW_BLOCK_CODE void stream_energy(const uint8_t* grey, const TextureRows& rows, c
       reach_row(rows, grey, y);
       sum_windows(rows);
     }
-    finish_row<Energy, Reduced>(rows, contrast, y, energy + at);
+    count_row(rows, energy + at);
     if (contrast) {
+      reduce_row(*contrast, rows.total, y);
       spread_row(*contrast, y);
       if (y >= contrast->radius) judge_row(*contrast, y - contrast->radius, stands);
     }
@@ -303,15 +305,16 @@ PW_DEVICE int32_t find_foreground(const uint8_t* grey, int32_t height, int32_t w
 }  // namespace pw
 
 #ifdef PW_CUDA
-// grid: frames. Rings lie in dynamic shared memory with `shared`, else in the arena behind the frame's scratch.
-PW_KERNEL __launch_bounds__(512, 1) find_foreground(const uint8_t* grey, int32_t height, int32_t width,
-                                                pw::ForegroundNumbers numbers, uint64_t* planes, int32_t* thresholds,
-                                                char* arena, int64_t stride, int64_t frame_bytes, int32_t shared) {
+// grid: one block per frame; scratch: `fast` bytes of shared or global memory, `frame` bytes of global memory a block
+PW_KERNEL __launch_bounds__(512, 1) find_foreground(const uint8_t* grey, int32_t height, int32_t width, int32_t half,
+                                                    int32_t ratio, int32_t radius, int32_t percent, int32_t floor,
+                                                    int32_t cap, uint64_t* planes, int32_t* thresholds, char* fast,
+                                                    int64_t fast_stride, char* frame, int64_t frame_stride) {
   const int64_t f = (int64_t)blockIdx.x;
-  const pw::Scratch frame = pw::block_scratch(arena, stride);
-  const pw::Scratch fast = shared ? pw::block_scratch(nullptr, 0) : pw::Scratch{frame.at + frame_bytes};
-  const int32_t threshold = pw::find_foreground(grey + f * height * width, height, width, numbers,
-                                                planes + f * height * pw::plane_words(width), frame, fast);
+  const pw::ForegroundNumbers numbers = {half, ratio, radius, percent, floor, cap};
+  const int32_t threshold = pw::find_foreground(
+      grey + f * height * width, height, width, numbers, planes + f * height * pw::plane_words(width),
+      pw::Scratch{frame + f * frame_stride}, pw::block_scratch(fast, fast_stride));
   PW_ONCE thresholds[f] = threshold;
 }
 #endif
