@@ -14,18 +14,22 @@
 #include "../cpu/components.hpp"
 #include "../cpu/emulation.hpp"
 #include "../cpu/erosion.hpp"
+#include "../cpu/quality.hpp"
 #include "../cpu/render.hpp"
+#include "../cpu/texture.hpp"
 #include "../phasewell_kernels/grid.cuh"
 #include "case.hpp"
 #include "chance.hpp"
 #include "vocabulary.hpp"
 
-#define PW_EVERY_TABLE(each)       \
+#define PW_EVERY_TABLE(each)        \
   each(BackgroundTable, background) \
-  each(CnnInputTable, cnn_input)   \
+  each(CnnInputTable, cnn_input)    \
   each(ComponentsTable, components) \
-  each(ErosionTable, erosion)      \
-  each(RenderTable, render)        \
+  each(ErosionTable, erosion)       \
+  each(QualityTable, quality)       \
+  each(RenderTable, render)         \
+  each(TextureTable, texture)       \
   each(VocabularyTable, vocabulary)
 
 #define PW_POINTER(Type, name) const Type* name;
@@ -88,4 +92,5 @@ const std::vector<Operation>& operations();
 void add_basic_operations(std::vector<Operation>& all);
 void add_grey_operations(std::vector<Operation>& all);
 void add_plane_operations(std::vector<Operation>& all);
+void add_texture_operations(std::vector<Operation>& all);
 #endif

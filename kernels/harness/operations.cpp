@@ -63,6 +63,7 @@ const std::vector<Operation>& operations() {
     std::vector<Operation> made;
     add_basic_operations(made);
     add_grey_operations(made);
+    add_texture_operations(made);
     add_plane_operations(made);
     return made;
   }();

@@ -19,8 +19,22 @@ void run_background(const Runner& runner, Case& worked) {
   });
 }
 
+void draw_quality(Chance& chance, Case& made) { give_grey(chance, made); }
+
+void run_quality(const Runner& runner, Case& worked) {
+  const int32_t h = worked.height("grey"), w = worked.width("grey");
+  const auto* pixels = worked.in<uint8_t>("grey");
+  auto* integers = worked.result<int64_t>("integers", {pw::QUALITY_INTEGERS});
+  auto* rows = worked.result<uint32_t>("rows", {h});
+  auto* columns = worked.result<uint32_t>("columns", {w});
+  runner.block(pw::sum_frame_bytes(w), [&](pw::Scratch scratch) {
+    runner.tables->quality->sum(pixels, h, w, integers, rows, columns, scratch);
+  });
+}
+
 }  // namespace
 
 void add_grey_operations(std::vector<Operation>& all) {
   all.push_back({"background", draw_background, run_background});
+  all.push_back({"quality", draw_quality, run_quality});
 }

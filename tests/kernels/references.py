@@ -54,6 +54,34 @@ def background(case: Case) -> Case:
     return {"adjusted": adjusted[0]}
 
 
+def quality(case: Case) -> Case:
+    height, width = case["grey"].shape
+    integers = np.empty((1, cpu.QUALITY_INTEGERS), np.int64)
+    rows, columns = np.empty((1, height), np.uint32), np.empty((1, width), np.uint32)
+    cpu.sum_frames(case["grey"][None], integers, rows, columns)
+    return {"integers": integers[0], "rows": rows[0], "columns": columns[0]}
+
+
+def energies(case: Case) -> Case:
+    energy, counts = np.empty((1, *case["grey"].shape), np.uint32), np.empty((1, cpu.LEVELS), np.uint32)
+    cpu.measure_energies(case["grey"][None], number(case, "half"), energy, counts)
+    return {"energy": energy[0], "counts": counts[0]}
+
+
+def levels(case: Case) -> Case:
+    found = np.empty(len(case["energies"]), np.int32)
+    cpu.energy_levels(case["energies"], found)
+    return {"levels": found}
+
+
+def binarise(case: Case) -> Case:
+    height, width = case["grey"].shape
+    planes, thresholds = np.empty((1, height, -(-width // 64)), np.uint64), np.empty(1, np.int32)
+    names = ("half", "ratio", "radius", "percent", "floor", "cap")
+    cpu.binarise_frames(case["grey"][None], *(number(case, name) for name in names), planes, thresholds)
+    return {"plane": planes[0], "threshold": thresholds[0]}
+
+
 def erode(case: Case) -> Case:
     out = np.empty_like(case["plane"][None])
     cpu.erode(case["plane"][None], number(case, "width"), number(case, "radius"), out)
@@ -83,6 +111,10 @@ REFERENCES: dict[str, Callable[[Case], Case]] = {
     "cnn_input": cnn_input,
     "scale": scale,
     "background": background,
+    "quality": quality,
+    "energies": energies,
+    "levels": levels,
+    "binarise": binarise,
     "erode": erode,
     "remove_small": in_place(cpu.remove_small),
     "fill_holes": in_place(cpu.fill_holes),
