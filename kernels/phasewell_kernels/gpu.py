@@ -13,6 +13,8 @@ from phasewell_kernels.launching import Counts, Launcher, Shared
 __all__ = ["Counts", "Kernels", "gpu_kernels"]
 
 ANY_FRAMES = (None, None, None)
+ENERGY_LIMIT = 520_200  # of texture.cuh
+MAX_SIDE = 16384
 
 
 class Kernels(Launcher):
@@ -39,6 +41,23 @@ class Kernels(Launcher):
         _check_range("tolerance", tolerance, 0, 255)
         _check_apart(pixels, grey)
         self.launch("adjust_background", (pixels, *shape[1:], half, tolerance, grey), shape, stream, half)
+
+    def binarise_frames(
+        self, grey: Any, half: int, ratio: int, radius: int, percent: int, floor: int, cap: int, planes: Any,
+        thresholds: Any, stream: Any = None,
+    ) -> None:  # fmt: skip
+        """Write the bit planes of the foreground after step 3 and the threshold of every frame."""
+        n, height, width = self.check("grey", grey, np.uint8, ANY_FRAMES)
+        self.check("planes", planes, np.uint64, (n, height, -(-width // 64)))
+        self.check("thresholds", thresholds, np.int32, (n,))
+        _check_range("half", half, -1, cpu.MAX_TEXTURE_HALF)
+        _check_range("ratio", ratio, 0, ENERGY_LIMIT)
+        _check_range("radius", radius, 0, MAX_SIDE)
+        _check_range("percent", percent, 1, 200)
+        _check_range("cap", cap, 0, ENERGY_LIMIT)
+        _check_range("floor", floor, 0, cap)
+        arguments = (grey, height, width, half, ratio, radius, percent, floor, cap, planes, thresholds)
+        self.launch("find_foreground", arguments, (n, height, width), stream, half, ratio, radius, cap)
 
     def erode(self, planes: Any, width: int, radius: int, out: Any, stream: Any = None) -> None:
         """Write the pixels of bit planes whose disc of `radius` is foreground into `out`."""

@@ -6,6 +6,7 @@
 #define __CUDACC__ 1
 #define __device__
 #define __global__
+#define __constant__ static
 #define __shared__  // of one thread: its own
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))

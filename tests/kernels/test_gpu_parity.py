@@ -116,3 +116,10 @@ def test_render_frames(kernels: Kernels) -> None:
     for one, two in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(kernels.get(one), two)
     assert wanted[1].max() > 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("numbers", [(5, 0, 0, 80, 60, 200), (2, 64, 11, 85, 60, 200), (-1, 8, 3, 100, 0, 60000)])
+def test_binarise_frames(kernels: Kernels, shape: tuple[int, int], numbers: tuple[int, ...]) -> None:
+    planes = np.zeros((3, shape[0], -(-shape[1] // 64)), np.uint64)
+    compare(kernels, "binarise_frames", (frames(*shape), *numbers), planes, np.zeros(3, np.int32))
