@@ -4,6 +4,7 @@
 namespace nb = nanobind;
 
 void bind_background(nb::module_& m);
+void bind_cells(nb::module_& m);
 void bind_cnn_input(nb::module_& m);
 void bind_components(nb::module_& m);
 void bind_erosion(nb::module_& m);
@@ -15,6 +16,7 @@ void bind_texture(nb::module_& m);
 NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
   bind_background(m);
+  bind_cells(m);
   bind_cnn_input(m);
   bind_components(m);
   bind_erosion(m);

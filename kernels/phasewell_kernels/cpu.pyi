@@ -242,3 +242,19 @@ def binarise_frames(
     planes (frames, height, words of 64 columns) uint64, bit x % 64 of word x // 64 is column x; thresholds (frames)
     int32.
     """
+
+CELL_COLUMNS: int
+"""Columns of what measure_cells returns."""
+
+def measure_cells(
+    grey: NDArray[Any], labels: NDArray[Any], first_frame: int = 0, threads: int = 1, instructions: str = "best"
+) -> NDArray[Any]:
+    """Return the exact integers of every cell, (cells, CELL_COLUMNS) int64, in the order frame, then label.
+
+    Columns: frame (counted from `first_frame`), label, top, left, bottom, right (the last two exclusive), area, sums of
+    row, column, row^2, column^2 and row * column, pairs of neighbours along rows and columns, along both diagonals,
+    pairs by difference of their grey levels 0..31, and the sums of levels, squared levels and squared counts of the
+    co-occurrence. All pixels of one label in one frame are one cell.
+    grey (frames, height, width) uint8, labels of the same shape int32, 0 = background.
+    Raises ValueError for negative labels, OverflowError for labels above the number of pixels of a frame.
+    """

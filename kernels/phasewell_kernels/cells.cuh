@@ -1,0 +1,214 @@
+// cells.cuh: from a label image to its cells: runs of equal label, and the runs of each cell.
+//
+// A cell is all pixels of one label in one frame: labels may have gaps, be out of raster order, and lie in several
+// pieces. Runs are found row by row where a label differs from its left neighbour; labels present are marked in a bit
+// plane, and the bits before a label's give its cell, so that cells are in the order of their labels without a sort.
+// Order within a cell's list of runs is free where a block has many threads: only integer sums are taken over it.
+// Bytes per frame: labels 4 * h * w, read once by one thread, twice by many; about 20 a run; h * w / 8 for the labels
+// present. Runs and cells of 4096 x 4096 px: at most 2^24 each (touching labels part every pixel), edges 2^25;
+// columns and rows up to 16,384 fit 16 bits.
+#ifndef PHASEWELL_CELLS_CUH
+#define PHASEWELL_CELLS_CUH
+#include "runs.cuh"
+#if defined(__AVX512BW__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
+#include <immintrin.h>
+#define PW_LABEL_VECTORS
+#endif
+
+namespace pw {
+
+// what list_cells returns instead of a number of cells
+constexpr int32_t NEGATIVE_LABEL = -1;
+constexpr int32_t LARGE_LABEL = -2;  // above the frame's number of pixels: make labels dense first
+
+struct CellRuns {
+  int32_t height;
+  Runs runs;         // of equal label, at most one for every pixel
+  uint16_t* row;     // (runs)
+  int32_t* cell;     // (runs)
+  int32_t* below;    // (runs) first run of the next row that does not end left of this run's first column
+  int32_t* order;    // (runs) indices of the runs, cell by cell
+  int32_t* last;     // (cells) behind the cell's last run in `order`
+  int32_t* label;    // (cells)
+  uint64_t* present; // (label_words) labels that occur
+  int32_t* before;   // (label_words) labels that occur in the words before
+};
+
+PW_DEVICE int32_t label_words(int32_t height, int32_t width) { return (int32_t)((int64_t)height * width / 64 + 1); }
+
+constexpr int64_t cell_runs_bytes(int64_t height, int64_t width) {
+  return taken_bytes(2 * height * width, sizeof(uint16_t)) + taken_bytes(height + 1, sizeof(int32_t)) +
+         taken_bytes(height * width, sizeof(uint16_t)) + 5 * taken_bytes(height * width, sizeof(int32_t)) +
+         taken_bytes(height * width / 64 + 1, sizeof(uint64_t)) +
+         taken_bytes(height * width / 64 + 1, sizeof(int32_t));
+}
+
+PW_DEVICE CellRuns take_cell_runs(Scratch& scratch, int32_t height, int32_t width) {
+  const int64_t most = (int64_t)height * width;
+  CellRuns taken;
+  taken.height = height;
+  taken.runs.edges = take<uint16_t>(scratch, 2 * most);
+  taken.runs.first = take<int32_t>(scratch, height + 1);
+  taken.row = take<uint16_t>(scratch, most);
+  taken.cell = take<int32_t>(scratch, most);
+  taken.below = take<int32_t>(scratch, most);
+  taken.order = take<int32_t>(scratch, most);
+  taken.last = take<int32_t>(scratch, most);
+  taken.label = take<int32_t>(scratch, most);
+  taken.present = take<uint64_t>(scratch, label_words(height, width));
+  taken.before = take<int32_t>(scratch, label_words(height, width));
+  return taken;
+}
+
+PW_DEVICE int32_t first_of_cell(const CellRuns& cells, int32_t cell) { return cell ? cells.last[cell - 1] : 0; }
+
+// bit i: label first + i differs from the one on its left; the frame is surrounded by background
+PW_DEVICE uint64_t label_changes(const int32_t* row, int32_t first, int32_t width) {
+#ifdef PW_LABEL_VECTORS
+  if (first && first + 64 <= width) {
+    uint64_t changes = 0;
+    for (int32_t i = 0; i < 64; i += 16)
+      changes |= (uint64_t)_mm512_cmpneq_epi32_mask(_mm512_loadu_si512(row + first + i),
+                                                    _mm512_loadu_si512(row + first + i - 1)) << i;
+    return changes;
+  }
+#endif
+  const int32_t count = low(width - first, 64);
+  int32_t before = first ? row[first - 1] : 0, differs = row[first] ^ before;
+  for (int32_t i = 1; i < count; ++i) differs |= row[first + i] ^ row[first + i - 1];
+  if (differs == 0) return 0;
+  uint64_t changes = 0;
+  for (int32_t i = 0; i < count; ++i) {
+    const int32_t label = row[first + i];
+    changes |= (uint64_t)(label != before) << i;
+    before = label;
+  }
+  return changes;
+}
+
+PW_DEVICE int32_t count_label_runs(const int32_t* row, int32_t width) {
+  int32_t count = 0;
+  for (int32_t first = 0; first < width; first += 64)
+    for (uint64_t changes = label_changes(row, first, width); changes; changes &= changes - 1)
+      count += row[first + lowest_bit(changes)] != 0;
+  return count;
+}
+
+// Writes the edges and labels of a row's runs; returns how many runs.
+PW_DEVICE int32_t write_label_runs(const int32_t* __restrict__ row, int32_t width, uint16_t* __restrict__ edges,
+                                   int32_t* __restrict__ labels) {
+  int32_t edge = 0, before = 0;
+  for (int32_t first = 0; first < width; first += 64)
+    for (uint64_t changes = label_changes(row, first, width); changes; changes &= changes - 1) {
+      const int32_t x = first + lowest_bit(changes);
+      if (before) edges[edge++] = (uint16_t)x;
+      before = row[x];
+      if (before) {
+        labels[edge / 2] = before;
+        edges[edge++] = (uint16_t)x;
+      }
+    }
+  if (before) edges[edge++] = (uint16_t)width;
+  return edge / 2;
+}
+
+// Finds the runs of equal label; cells.cell receives their labels. Scratch: SCAN_BYTES.
+PW_DEVICE void find_label_runs(const int32_t* labels, int32_t height, int32_t width, CellRuns cells, Scratch fast) {
+  const Runs runs = cells.runs;
+  if (PW_THREADS > 1) {
+    PW_EACH(y, height) runs.first[y] = count_label_runs(labels + (int64_t)y * width, width);
+    PW_BARRIER();
+    exclusive_scan(runs.first, height, fast);
+  }
+  int32_t next = 0;  // one thread: behind the row before
+  PW_EACH(y, height) {
+    const int32_t first = PW_THREADS > 1 ? runs.first[y] : next;
+    next = first + write_label_runs(labels + (int64_t)y * width, width, runs.edges + 2 * (int64_t)first,
+                                    cells.cell + first);
+    runs.first[y] = first;
+    for (int32_t i = first; i < next; ++i) cells.row[i] = (uint16_t)y;
+    if (y == height - 1) runs.first[height] = next;
+  }
+  PW_BARRIER();
+}
+
+// Marks the labels that occur; returns NEGATIVE_LABEL, LARGE_LABEL or 0, the same for the whole block.
+PW_DEVICE int32_t mark_labels(CellRuns cells, int32_t height, int32_t width, int32_t* fault) {
+  const int32_t count = cells.runs.first[height], words = label_words(height, width), most = height * width;
+  PW_EACH(w, words) cells.present[w] = 0;
+  PW_ONCE *fault = 0;
+  PW_BARRIER();
+  PW_EACH(i, count) {
+    const int32_t label = cells.cell[i];
+    if (label < 0) {
+      atomic_or(*(uint32_t*)fault, 2u);
+    } else if (label > most) {
+      atomic_or(*(uint32_t*)fault, 1u);
+    } else {
+      atomic_or(cells.present[label / 64], (uint64_t)1 << (label % 64));
+    }
+  }
+  PW_BARRIER();
+  const int32_t found = *fault;
+  PW_BARRIER();
+  return found >= 2 ? NEGATIVE_LABEL : found ? LARGE_LABEL : 0;
+}
+
+// Replaces the labels in cells.cell by the cells' numbers in the order of labels; returns how many cells there are.
+PW_DEVICE int32_t rank_labels(CellRuns cells, int32_t height, int32_t width, Scratch fast) {
+  const int32_t count = cells.runs.first[height], words = label_words(height, width);
+  PW_EACH(w, words) cells.before[w] = count_bits(cells.present[w]);
+  PW_BARRIER();
+  const int32_t found = exclusive_scan(cells.before, words, fast);
+  PW_EACH(w, words)
+    for (uint64_t bits = cells.present[w], cell = cells.before[w]; bits; bits &= bits - 1, ++cell)
+      cells.label[cell] = w * 64 + lowest_bit(bits);
+  PW_EACH(i, count) {
+    const int32_t label = cells.cell[i];
+    const uint64_t smaller = ((uint64_t)1 << (label % 64)) - 1;
+    cells.cell[i] = cells.before[label / 64] + count_bits(cells.present[label / 64] & smaller);
+  }
+  PW_BARRIER();
+  return found;
+}
+
+// Fills cells.order and cells.last by counting.
+PW_DEVICE void group_runs(CellRuns cells, int32_t height, int32_t found, Scratch fast) {
+  const int32_t count = cells.runs.first[height];
+  PW_EACH(c, found) cells.last[c] = 0;
+  PW_BARRIER();
+  PW_EACH(i, count) atomic_add(cells.last[cells.cell[i]], 1);
+  PW_BARRIER();
+  exclusive_scan(cells.last, found, fast);
+  PW_EACH(i, count) cells.order[atomic_add(cells.last[cells.cell[i]], 1)] = i;
+  PW_BARRIER();
+}
+
+// Fills cells.below.
+PW_DEVICE void find_runs_below(CellRuns cells, int32_t height) {
+  const Runs runs = cells.runs;
+  PW_EACH(y, height) {
+    const int32_t last = runs.first[y + 1], last_below = y + 1 < height ? runs.first[y + 2] : last;
+    int32_t below = last;
+    for (int32_t i = runs.first[y]; i < last; ++i) {
+      while (below < last_below && end_of(runs, below) < start_of(runs, i)) ++below;
+      cells.below[i] = below;
+    }
+  }
+  PW_BARRIER();
+}
+
+// Finds the runs of every cell of a label image (height, width), at least 1 x 1. Returns how many cells there are, or
+// NEGATIVE_LABEL or LARGE_LABEL, and then nothing else is of use. Scratch: SCAN_BYTES.
+PW_BLOCK_CODE int32_t list_cells(const int32_t* labels, int32_t height, int32_t width, CellRuns cells, Scratch fast) {
+  find_label_runs(labels, height, width, cells, fast);
+  const int32_t fault = mark_labels(cells, height, width, (int32_t*)fast.at);
+  if (fault) return fault;  // the same for the whole block
+  const int32_t found = rank_labels(cells, height, width, fast);
+  group_runs(cells, height, found, fast);
+  find_runs_below(cells, height);
+  return found;
+}
+
+}  // namespace pw
+#endif
