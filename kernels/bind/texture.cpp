@@ -21,8 +21,9 @@ void measure_energies(door::In<uint8_t, door::Frames> grey, int32_t half, door::
   if ((int64_t)counts.shape(0) != frames) door::refuse(who, "counts: expected one row per frame");
   const TextureTable& table = PW_CHOOSE(texture, door::find_isa(instructions));
   const int64_t size = height * width;
+  const int64_t scratch = pw::measure_energy_frame_bytes(width) + pw::measure_energy_bytes(height, width, half, 0, 0);
   nb::gil_scoped_release unlocked;
-  door::each_frame(frames, threads, pw::measure_energy_bytes(height, width, half, 0, 0), [&](int64_t f, pw::Scratch memory) {
+  door::each_frame(frames, threads, scratch, [&](int64_t f, pw::Scratch memory) {
     table.measure(grey.data() + f * size, (int32_t)height, (int32_t)width, half, energy.data() + f * size,
                   counts.data() + f * pw::LEVELS, memory);
   });

@@ -3,7 +3,8 @@
 
 static void measure(const uint8_t* grey, int32_t height, int32_t width, int32_t half, uint32_t* energy, uint32_t* counts,
                     pw::Scratch scratch) {
-  pw::measure_energy<uint32_t>(grey, height, width, half, 0, 0, 0, energy, nullptr, counts, scratch);
+  const pw::Scratch fast = {scratch.at + pw::measure_energy_frame_bytes(width)};
+  pw::measure_energy<uint32_t>(grey, height, width, half, 0, 0, 0, energy, nullptr, counts, scratch, fast);
 }
 
 static void find_levels(const uint32_t* energies, int32_t count, int32_t* levels, pw::Scratch scratch) {

@@ -14,11 +14,19 @@
 
 namespace pw {
 
-// columns that one thread handles together: vectors on a CPU
+// Columns that one thread handles together, as one value: vectors on a CPU, where any instruction set takes them.
 #if defined(PW_CUDA) || defined(PW_EMULATED)
 constexpr int32_t LANES = 1;
+template <typename T>
+struct Columns {
+  typedef T Value;
+};
 #else
-constexpr int32_t LANES = 64;
+constexpr int32_t LANES = 32;
+template <typename T>
+struct Columns {
+  typedef T Value __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+};
 #endif
 constexpr int32_t NARROW_RATIO = 8;  // from this ratio on, reduced energies fit 16 bits
 
@@ -135,46 +143,48 @@ PW_BLOCK_CODE void reduce_row(const Contrast<Reduced>& c, const uint32_t* __rest
 PW_DEVICE bool any_bit(const uint64_t* row, int32_t words, int32_t first, int32_t last) {
   first = high(first, 0);
   last = low(last, words * 64 - 1);
-  for (int32_t w = first >> 6; w <= last >> 6; ++w) {
-    uint64_t bits = row[w];
-    if (w == first >> 6) bits &= ~(uint64_t)0 << (first & 63);
-    if (w == last >> 6) bits &= ~(uint64_t)0 >> (63 - (last & 63));
+  uint64_t bits = row[first >> 6] & (~(uint64_t)0 << (first & 63));
+  for (int32_t w = first >> 6; w < last >> 6; ++w) {
     if (bits) return true;
+    bits = row[w + 1];
   }
-  return false;
-}
-
-// raises row `y` of the ring at columns x..x + LANES - 1 to `values`
-template <typename Reduced>
-PW_DEVICE void raise(const Contrast<Reduced>& c, int32_t y, int32_t x, const Reduced* __restrict__ values) {
-  if (y < 0 || y >= c.height) return;
-  const int32_t slot = y % c.maxima_rows;
-  Reduced* __restrict__ row = c.maxima + (int64_t)slot * c.stride + x;
-  for (int32_t i = 0; i < LANES; ++i) row[i] = row[i] < values[i] ? values[i] : row[i];
-  store(c.touched[slot * c.words + (x >> 6)], 1u);
+  return (bits & (~(uint64_t)0 >> (63 - (last & 63)))) != 0;
 }
 
 // draws the disc of every reduced value of row y into the ring, near the hot ones
 template <typename Reduced>
 PW_BLOCK_CODE void spread_row(const Contrast<Reduced>& c, int32_t y) {
-  PW_EACH(piece, c.stride / LANES) {
+  typedef typename Columns<Reduced>::Value Value;
+  const int32_t radius = c.radius, reach = c.reach, rows = c.maxima_rows, stride = c.stride, words = c.words;
+  const int32_t* __restrict__ half_widths = c.half_widths;
+  const int32_t slot = y % rows;
+  PW_EACH(piece, stride / LANES) {
     const int32_t x = piece * LANES;
-    if (!any_bit(c.hot, c.words, x - c.reach, x + LANES - 1 + c.reach)) continue;
-    Reduced largest[LANES];  // in the columns around, as far as the disc's row is wide
-    for (int32_t i = 0; i < LANES; ++i) largest[i] = c.reduced[x + i];
+    if (!any_bit(c.hot, words, x - reach, x + LANES - 1 + reach)) continue;
+    const Reduced* reduced = c.reduced + x;
+    Reduced* maxima = c.maxima + x;
+    uint32_t* touched = c.touched + (x >> 6);
+    Value largest = *(const Value*)reduced;  // in the columns around, as far as the disc's row is wide
     int32_t half = 0;
-    for (int32_t dy = c.radius; dy >= 0; --dy) {
-      while (half < c.half_widths[dy]) {
+    for (int32_t dy = radius; dy >= 0; --dy) {
+      for (; half < half_widths[dy];) {
         ++half;
-        const Reduced* __restrict__ left = c.reduced + x - half;
-        const Reduced* __restrict__ right = c.reduced + x + half;
-        for (int32_t i = 0; i < LANES; ++i) {
-          const Reduced side = left[i] < right[i] ? right[i] : left[i];
-          largest[i] = largest[i] < side ? side : largest[i];
-        }
+        const Value left = *(const Value*)(reduced - half), right = *(const Value*)(reduced + half);
+        const Value side = left < right ? right : left;
+        largest = largest < side ? side : largest;
       }
-      raise(c, y + dy, x, largest);
-      if (dy) raise(c, y - dy, x, largest);
+      if (y + dy < c.height) {
+        const int32_t lower = slot + dy < rows ? slot + dy : slot + dy - rows;
+        Value* row = (Value*)(maxima + (int64_t)lower * stride);
+        *row = *row < largest ? largest : *row;
+        store(touched[lower * words], 1u);
+      }
+      if (dy && y - dy >= 0) {
+        const int32_t upper = slot >= dy ? slot - dy : slot - dy + rows;
+        Value* row = (Value*)(maxima + (int64_t)upper * stride);
+        *row = *row < largest ? largest : *row;
+        store(touched[upper * words], 1u);
+      }
     }
   }
   PW_BARRIER();

@@ -103,10 +103,12 @@ PW_DEVICE void store_clipped(uint16_t* at, __mmask16 lanes, __m512i energy) {
 }
 PW_DEVICE void store_clipped(uint32_t* at, __mmask16 lanes, __m512i energy) { _mm512_mask_storeu_epi32(at, lanes, energy); }
 
-// Replaces window sums by energies, in `total`; writes them clipped, and their levels, of which up to 15 more.
+// Replaces window sums by energies, in `total`; writes them clipped, and their levels, of which up to 15 more. Levels
+// from 255 on are written as 255 and counted.
 template <typename Energy>
 PW_DEVICE void find_levels_vector(uint32_t* __restrict__ total, int32_t width, uint32_t multiplier, int32_t shift,
-                                  const int32_t* adjust, Energy* __restrict__ energy, uint16_t* __restrict__ levels) {
+                                  const int32_t* adjust, Energy* __restrict__ energy, uint8_t* __restrict__ levels,
+                                  uint32_t* __restrict__ counts) {
   const __m512i bias = _mm512_set1_epi32(127 << 23);  // of a float's exponent
   const __m512i lower_adjust = _mm512_sub_epi32(_mm512_loadu_si512(adjust), bias);
   const __m512i upper_adjust = _mm512_sub_epi32(_mm512_loadu_si512(adjust + 16), bias);
@@ -117,8 +119,47 @@ PW_DEVICE void find_levels_vector(uint32_t* __restrict__ total, int32_t width, u
     const __m512i e = divide_vector(_mm512_load_si512(total + x), by, right);
     _mm512_store_si512(total + x, e);
     store_clipped(energy + x, lanes, e);
-    _mm256_store_si256((__m256i*)(levels + x), _mm512_cvtepi32_epi16(level_vector(e, lower_adjust, upper_adjust)));
+    const __m512i level = level_vector(e, lower_adjust, upper_adjust);
+    _mm_store_si128((__m128i*)(levels + x), _mm512_cvtusepi32_epi8(level));
+    const __mmask16 large = _mm512_mask_cmpgt_epi32_mask(lanes, level, _mm512_set1_epi32(254));
+    if (large) {
+      int32_t each[16];
+      _mm512_storeu_si512(each, level);
+      for (int32_t i = 0; i < 16; ++i)
+        if (large >> i & 1) ++counts[each[i]];
+    }
   }
+}
+
+// Counts levels two by two, (256, 256) pairs: half the additions, and no wait for the last one to the same level where
+// neighbours are not the same twice.
+PW_DEVICE void count_pairs(const uint8_t* __restrict__ levels, int32_t width, uint32_t* __restrict__ pairs,
+                           uint32_t* __restrict__ counts) {
+  int32_t x = 0;
+  for (; x + 8 <= width; x += 8) {
+    uint64_t eight;
+    __builtin_memcpy(&eight, levels + x, 8);
+    ++pairs[eight & 65535];
+    ++pairs[eight >> 16 & 65535];
+    ++pairs[eight >> 32 & 65535];
+    ++pairs[eight >> 48];
+  }
+  for (; x < width; ++x)
+    if (levels[x] < 255) ++counts[levels[x]];
+}
+
+// adds counted pairs to the counts of levels; level 255 has been counted
+PW_DEVICE void unfold_pairs(const uint32_t* __restrict__ pairs, uint32_t* __restrict__ counts) {
+  const uint32_t counted = counts[255];
+  for (int32_t second = 0; second < 256; ++second) {
+    uint32_t sum = 0;
+    for (int32_t first = 0; first < 256; ++first) {
+      sum += pairs[second * 256 + first];
+      counts[first] += pairs[second * 256 + first];
+    }
+    counts[second] += sum;
+  }
+  counts[255] = counted;
 }
 
 // energies of a row clipped to 16 bits, reduced by a ratio, and which of the reduced ones exceed `floor`, as bits

@@ -21,6 +21,7 @@ namespace pw {
 constexpr int32_t MAX_TEXTURE_HALF = 15;  // px
 constexpr int32_t COLUMN_PAD = 64;   // entries before and after a row of column sums
 constexpr int32_t SUB_TABLES = 8;    // of the histogram: neighbours often have one level, and count in turns
+constexpr int32_t LEVEL_PAIRS = 256 * 256;
 
 // place of row or column i of a frame mirrored outwards, the edge repeated
 PW_DEVICE int32_t mirror(int32_t i, int32_t size) {
@@ -37,8 +38,9 @@ struct TextureRows {
   uint32_t* other;    // of the same length; points at column -half
   uint32_t* total;    // (stride) window sums, or energies without a texture step
   int32_t* adjust;    // (LEVEL_BUCKETS)
-  uint16_t* levels;   // (stride)
   uint32_t* tables;   // (SUB_TABLES, LEVELS)
+  uint8_t* levels;    // (stride)
+  uint32_t* pairs;    // (LEVEL_PAIRS)
 };
 
 constexpr int64_t texture_rows_bytes(int64_t height, int64_t width, int64_t half) {
@@ -46,12 +48,12 @@ constexpr int64_t texture_rows_bytes(int64_t height, int64_t width, int64_t half
   return taken_bytes(1, sizeof(TextureRows)) + taken_bytes(ring_rows * row_stride(width), sizeof(uint32_t)) +
          3 * taken_bytes(row_stride(width) + 2 * COLUMN_PAD, sizeof(uint32_t)) +
          taken_bytes(row_stride(width), sizeof(uint32_t)) + taken_bytes(LEVEL_BUCKETS, sizeof(int32_t)) +
-         taken_bytes(row_stride(width), sizeof(uint16_t)) +
          taken_bytes(SUB_TABLES * LEVELS, sizeof(uint32_t));
 }
 
 // takes texture_rows_bytes; the state lies in the scratch too, so that it costs a thread no registers
-PW_DEVICE const TextureRows* start_texture(int32_t height, int32_t width, int32_t half, Scratch& fast) {
+PW_DEVICE const TextureRows* start_texture(int32_t height, int32_t width, int32_t half, [[maybe_unused]] Scratch frame,
+                                           Scratch& fast) {
   TextureRows* state = take<TextureRows>(fast, 1);
   TextureRows rows;
   rows.height = height;
@@ -66,8 +68,12 @@ PW_DEVICE const TextureRows* start_texture(int32_t height, int32_t width, int32_
   rows.other = take<uint32_t>(fast, rows.stride + 2 * COLUMN_PAD);
   rows.total = take<uint32_t>(fast, rows.stride);
   rows.adjust = take<int32_t>(fast, LEVEL_BUCKETS);
-  rows.levels = take<uint16_t>(fast, rows.stride);
   rows.tables = take<uint32_t>(fast, SUB_TABLES * LEVELS);
+#ifdef PW_ENERGY_VECTORS
+  rows.levels = take<uint8_t>(frame, rows.stride);
+  rows.pairs = take<uint32_t>(frame, LEVEL_PAIRS);
+  for (int32_t i = 0; i < LEVEL_PAIRS; ++i) rows.pairs[i] = 0;
+#endif
   PW_ONCE *state = rows;
   PW_EACH(i, SUB_TABLES * LEVELS) rows.tables[i] = 0;
   fill_level_adjustments(rows.adjust);
@@ -196,21 +202,20 @@ PW_BLOCK_CODE void measure_distances(const TextureRows& rows, const uint8_t* __r
 template <typename Energy>
 PW_BLOCK_CODE void count_row(const TextureRows& rows, Energy* __restrict__ energy) {
   uint32_t* __restrict__ total = rows.total;
-  uint16_t* __restrict__ levels = rows.levels;
   uint32_t* __restrict__ tables = rows.tables;
   const Divisor by = rows.by_area;
 #ifdef PW_ENERGY_VECTORS
-  find_levels_vector(total, rows.width, by.multiplier, by.shift, rows.adjust, energy, levels);
+  find_levels_vector(total, rows.width, by.multiplier, by.shift, rows.adjust, energy, rows.levels, tables);
+  count_pairs(rows.levels, rows.width, rows.pairs, tables);
 #else
   const uint32_t most = (uint32_t)(Energy)~(Energy)0;
   PW_EACH(x, rows.width) {
     const uint32_t e = divide(total[x], by);
     total[x] = e;
     energy[x] = (Energy)(e < most ? e : most);
+    atomic_add(tables[(x & (SUB_TABLES - 1)) * LEVELS + find_level(e, rows.adjust)], 1u);
   }
-  PW_EACH(x, rows.width) levels[x] = (uint16_t)find_level(total[x], rows.adjust);
 #endif
-  PW_EACH(x, rows.width) atomic_add(tables[(x & (SUB_TABLES - 1)) * LEVELS + levels[x]], 1u);
   PW_BARRIER();
 }
 
@@ -242,6 +247,11 @@ constexpr int64_t measure_energy_bytes(int64_t height, int64_t width, int64_t ha
          (ratio ? contrast_bytes(height, width, radius, ratio < NARROW_RATIO ? sizeof(uint32_t) : sizeof(uint16_t)) : 0);
 }
 
+// in the memory of a frame: only where vectors count pairs of levels
+constexpr int64_t measure_energy_frame_bytes(int64_t width) {
+  return taken_bytes(row_stride(width), 1) + taken_bytes(LEVEL_PAIRS, sizeof(uint32_t));
+}
+
 // Energies, their histogram of levels, and which pixels stand out.
 //   grey (height, width); half 0..MAX_TEXTURE_HALF, or -1 for no texture step; ratio 0 (no contrast test) .. ENERGY_LIMIT;
 //   radius 0..16384; floor 0..ENERGY_LIMIT
@@ -252,8 +262,8 @@ constexpr int64_t measure_energy_bytes(int64_t height, int64_t width, int64_t ha
 template <typename Energy>
 PW_DEVICE void measure_energy(const uint8_t* grey, int32_t height, int32_t width, int32_t half, int32_t ratio,
                                   int32_t radius, int32_t floor, Energy* energy, uint64_t* stands, uint32_t* counts,
-                                  Scratch fast) {
-  const TextureRows& rows = *start_texture(height, width, half, fast);
+                                  Scratch frame, Scratch fast) {
+  const TextureRows& rows = *start_texture(height, width, half, frame, fast);
   if (width > 0) {
     if (ratio == 0)
       stream_energy<Energy, uint16_t>(grey, rows, nullptr, energy, stands);
@@ -262,6 +272,9 @@ PW_DEVICE void measure_energy(const uint8_t* grey, int32_t height, int32_t width
     else
       stream_energy(grey, rows, start_contrast<uint16_t>(height, width, ratio, radius, floor, fast), energy, stands);
   }
+#ifdef PW_ENERGY_VECTORS
+  unfold_pairs(rows.pairs, rows.tables);
+#endif
   PW_EACH(level, LEVELS) {
     uint32_t sum = 0;
     for (int32_t t = 0; t < SUB_TABLES; ++t) sum += rows.tables[t * LEVELS + level];
@@ -279,7 +292,8 @@ constexpr int64_t energy_size(int64_t cap) { return cap < 255 ? 1 : cap < 65535 
 
 constexpr int64_t find_foreground_bytes(int64_t height, int64_t width, const ForegroundNumbers& n) {  // frame scratch
   return taken_bytes(height * width, energy_size(n.cap)) +
-         taken_bytes(n.ratio ? height * ((width + 63) / 64) : 0, sizeof(uint64_t)) + taken_bytes(LEVELS, sizeof(uint32_t));
+         taken_bytes(n.ratio ? height * ((width + 63) / 64) : 0, sizeof(uint64_t)) + taken_bytes(LEVELS, sizeof(uint32_t)) +
+         measure_energy_frame_bytes(width);
 }
 
 template <typename Energy>
@@ -288,7 +302,8 @@ PW_DEVICE int32_t find_foreground_as(const uint8_t* grey, int32_t height, int32_
   Energy* energy = take<Energy>(frame, (int64_t)height * width);
   uint64_t* stands = n.ratio ? take<uint64_t>(frame, (int64_t)height * plane_words(width)) : nullptr;
   uint32_t* counts = take<uint32_t>(frame, LEVELS);
-  measure_energy<Energy>(grey, height, width, n.half, n.ratio, n.radius, n.floor, energy, stands, counts, fast);
+  measure_energy<Energy>(grey, height, width, n.half, n.ratio, n.radius, n.floor, energy, stands, counts, frame,
+                         fast);
   const int32_t threshold = choose_threshold(counts, n.percent, n.floor, n.cap);
   binarise<Energy>(energy, height, width, threshold, stands, plane);
   return threshold;
