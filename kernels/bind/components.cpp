@@ -22,15 +22,15 @@ void check_planes(const std::string& function, const Array& planes, int64_t widt
       door::refuse(function, "bits are set beyond the width of " + std::to_string(width) + " px");
 }
 
-using Step = void (*)(uint64_t*, int32_t, int32_t, int32_t, pw::Scratch);
-
-void change_planes(Step step, const Planes& planes, int64_t width, int32_t limit, int64_t scratch_bytes, int32_t threads) {
+// step(plane, height, width, scratch) on every frame
+template <typename Step>
+void change_planes(const Planes& planes, int64_t width, int64_t scratch_bytes, int32_t threads, Step step) {
   const auto frames = (int64_t)planes.shape(0), height = (int64_t)planes.shape(1), words = (int64_t)planes.shape(2);
   if (height == 0 || width == 0) return;
   uint64_t* first = planes.data();
   nb::gil_scoped_release unlocked;
   door::each_frame(frames, threads, scratch_bytes, [&](int64_t f, pw::Scratch memory) {
-    step(first + f * height * words, (int32_t)height, (int32_t)width, limit, memory);
+    step(first + f * height * words, (int32_t)height, (int32_t)width, memory);
   });
 }
 
@@ -40,20 +40,30 @@ const ComponentsTable& table_of(const std::string& instructions) {
 
 void remove_small(Planes planes, int64_t width, int32_t least_area, int32_t threads, const std::string& instructions) {
   check_planes("remove_small", planes, width);
-  change_planes(table_of(instructions).remove_small, planes, width, least_area,
-                pw::remove_small_bytes((int64_t)planes.shape(1), width), threads);
+  const auto change = table_of(instructions).remove_small;
+  change_planes(planes, width, pw::remove_small_bytes((int64_t)planes.shape(1), width), threads,
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, least_area, memory); });
 }
 
 void fill_holes(Planes planes, int64_t width, int32_t largest_area, int32_t threads, const std::string& instructions) {
   check_planes("fill_holes", planes, width);
-  change_planes(table_of(instructions).fill_holes, planes, width, largest_area,
-                pw::fill_holes_bytes((int64_t)planes.shape(1), width), threads);
+  const auto change = table_of(instructions).fill_holes;
+  change_planes(planes, width, pw::fill_holes_bytes((int64_t)planes.shape(1), width), threads,
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, largest_area, memory); });
+}
+
+void clean_objects(Planes planes, int64_t width, int32_t least_area, int32_t largest_area, int32_t threads, const std::string& instructions) {
+  check_planes("clean_objects", planes, width);
+  const auto change = table_of(instructions).clean_objects;
+  change_planes(planes, width, pw::clean_objects_bytes((int64_t)planes.shape(1), width), threads,
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, least_area, largest_area, memory); });
 }
 
 void remove_walls(Planes planes, int64_t width, int32_t depth, int32_t threads, const std::string& instructions) {
   check_planes("remove_walls", planes, width);
-  change_planes(table_of(instructions).remove_walls, planes, width, depth,
-                pw::remove_walls_bytes((int64_t)planes.shape(1), width), threads);
+  const auto change = table_of(instructions).remove_walls;
+  change_planes(planes, width, pw::remove_walls_bytes((int64_t)planes.shape(1), width), threads,
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, depth, memory); });
 }
 
 void label_pieces(door::In<uint64_t, door::Frames> planes, bool remove_touching, door::Out<int32_t, door::Frames> labels,
@@ -82,6 +92,8 @@ void bind_components(nb::module_& m) {
         "threads"_a = 1, "instructions"_a = "best", "Clear the 8-connected objects below `least_area` pixels.");
   m.def("fill_holes", &fill_holes, "planes"_a.noconvert(), "width"_a.noconvert(), "largest_area"_a.noconvert(),
         "threads"_a = 1, "instructions"_a = "best", "Set the 4-connected holes of up to `largest_area` pixels.");
+  m.def("clean_objects", &clean_objects, "planes"_a.noconvert(), "width"_a.noconvert(), "least_area"_a.noconvert(),
+        "largest_area"_a.noconvert(), "threads"_a = 1, "instructions"_a = "best", "remove_small, then fill_holes.");
   m.def("remove_walls", &remove_walls, "planes"_a.noconvert(), "width"_a.noconvert(), "depth"_a.noconvert(),
         "threads"_a = 1, "instructions"_a = "best", "Clear objects that run through the frame along one of its sides.");
   m.def("label_pieces", &label_pieces, "planes"_a.noconvert(), "remove_touching"_a.noconvert(), "labels"_a.noconvert(),

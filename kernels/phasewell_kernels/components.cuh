@@ -63,12 +63,15 @@ PW_DEVICE void join(int32_t* parent, int32_t a, int32_t b) {
 // Joins the runs of row y with those of the row above: both rows are walked together, past the run that ends first, or
 // past both where neither reaches beyond the other's successor. That is the rule, so the branch is foreseen; which of two
 // ends first is not. At the end of a row, a look at the next run is one at another row's: nothing is left to be missed.
-PW_DEVICE void join_row(const Runs& runs, int32_t y, int32_t reach, int32_t* parent) {
+// Returns how many pairs of runs touch.
+PW_DEVICE int32_t join_row(const Runs& runs, int32_t y, int32_t reach, int32_t* parent) {
   const int64_t last_above = runs.first[y], last = runs.first[y + 1];  // 64 bit: they index without being widened
   int64_t above = runs.first[y - 1], own = last_above;
+  int32_t contacts = 0;
   while (above < last_above && own < last) {
     const int32_t end = end_of(runs, own) + reach, end_above = end_of(runs, above) + reach;
     if (start_of(runs, own) < end_above && start_of(runs, above) < end) {
+      ++contacts;
       const int32_t root = find_root(parent, (int32_t)above), old = atomic_min(parent[own], root);
       if (old != own && old != root) join(parent, old, root);
     }
@@ -82,39 +85,52 @@ PW_DEVICE void join_row(const Runs& runs, int32_t y, int32_t reach, int32_t* par
       above += 1 - ends_first;
     }
   }
-}
-
-// parent[i] becomes the root of run i's piece: the smallest index of its runs
-PW_BLOCK_CODE void join_runs(Runs runs, int32_t height, Connectivity connectivity, int32_t* parent) {
-  const int32_t count = runs.first[height];
-  PW_EACH(i, count) parent[i] = i;
-  PW_BARRIER();
-  PW_EACH(above, height - 1) join_row(runs, above + 1, connectivity, parent);
-  PW_BARRIER();
-  PW_EACH(i, count) store(parent[i], final_root(parent, i));
-  PW_BARRIER();
+  return contacts;
 }
 
 // the pieces of a plane's set or clear bits
 struct Pieces {
   Runs runs;
-  int32_t* root;  // (runs)
-  int32_t count;  // of runs
+  int32_t* root;   // (runs): the first run of each run's piece
+  int32_t* holes;  // (1): in all pieces together, background that touches the frame not counted
+  int32_t count;   // of runs
 };
 
 constexpr int64_t pieces_bytes(int64_t height, int64_t width) {
-  return runs_bytes(height, width) + taken_bytes(height * ((width + 1) / 2), sizeof(int32_t)) + SCAN_BYTES;
+  return runs_bytes(height, width) + taken_bytes(height * ((width + 1) / 2), sizeof(int32_t)) +
+         taken_bytes(1, sizeof(int32_t)) + SCAN_BYTES;
 }
 
 PW_DEVICE Pieces take_pieces(Scratch& scratch, int32_t height, int32_t width) {
   const Runs runs = take_runs(scratch, height, width);
-  return Pieces{runs, take<int32_t>(scratch, most_runs(height, width)), 0};
+  int32_t* root = take<int32_t>(scratch, most_runs(height, width));
+  return Pieces{runs, root, take<int32_t>(scratch, 1), 0};
+}
+
+// Finds the roots of found runs, and how many holes there are: joins only ever make a tree of runs, so each contact
+// more than a forest of that many runs and roots has closes a ring around a hole. That is Euler's formula.
+PW_BLOCK_CODE void join_runs(Pieces pieces, int32_t height, Connectivity connectivity) {
+  int32_t* parent = pieces.root;
+  PW_EACH(i, pieces.count) parent[i] = i;
+  PW_ONCE *pieces.holes = -pieces.count;
+  PW_BARRIER();
+  int32_t contacts = 0;
+  PW_EACH(above, height - 1) contacts += join_row(pieces.runs, above + 1, connectivity, parent);
+  PW_BARRIER();
+  int32_t roots = 0;
+  PW_EACH(i, pieces.count) {
+    const int32_t root = final_root(parent, i);
+    store(parent[i], root);
+    roots += root == i;
+  }
+  atomic_add(*pieces.holes, contacts + roots);
+  PW_BARRIER();
 }
 
 PW_DEVICE void find_pieces(Pieces& pieces, const uint64_t* plane, int32_t height, int32_t width, bool background,
                            Scratch scratch) {
   pieces.count = find_runs(plane, height, width, background, pieces.runs, scratch);
-  join_runs(pieces.runs, height, background ? FOUR : EIGHT, pieces.root);
+  join_runs(pieces, height, background ? FOUR : EIGHT);
 }
 
 // area[r] becomes the pixels of root r's piece; 0 at other runs
@@ -156,22 +172,24 @@ constexpr int64_t remove_small_bytes(int64_t height, int64_t width) {
   return pieces_bytes(height, width) + taken_bytes(height * ((width + 1) / 2) + 4, sizeof(int32_t));
 }
 constexpr int64_t fill_holes_bytes(int64_t height, int64_t width) { return remove_small_bytes(height, width); }
+constexpr int64_t clean_objects_bytes(int64_t height, int64_t width) { return remove_small_bytes(height, width); }
 constexpr int64_t remove_walls_bytes(int64_t height, int64_t width) { return remove_small_bytes(height, width); }
 constexpr int64_t label_pieces_bytes(int64_t height, int64_t width) { return remove_small_bytes(height, width); }
 
-// Clears the 8-connected objects below `least_area` pixels.
-PW_BLOCK_CODE void remove_small(uint64_t* plane, int32_t height, int32_t width, int32_t least_area, Scratch frame) {
-  if (least_area <= 1) return;
+// returns the holes that the objects had before the small ones were cleared
+PW_BLOCK_CODE int32_t clear_small(uint64_t* plane, int32_t height, int32_t width, int32_t least_area, Scratch frame) {
   Pieces pieces = take_pieces(frame, height, width);
   int32_t* area = take<int32_t>(frame, most_runs(height, width));
   find_pieces(pieces, plane, height, width, false, frame);
+  const int32_t holes = *pieces.holes;
   sum_areas(pieces, area);
   flip_pieces(plane, height, width, pieces, area, least_area - 1);
+  return holes;
 }
 
-// whether run i of row y has a pixel on the outermost rows or columns
-PW_DEVICE bool touches_frame(const Runs& runs, int32_t i, int32_t y, int32_t height, int32_t width) {
-  return y == 0 || y == height - 1 || start_of(runs, i) == 0 || end_of(runs, i) == width;
+// Clears the 8-connected objects below `least_area` pixels.
+PW_DEVICE void remove_small(uint64_t* plane, int32_t height, int32_t width, int32_t least_area, Scratch frame) {
+  if (least_area > 1) clear_small(plane, height, width, least_area, frame);
 }
 
 // marks[r] becomes `mark` for the pieces that touch the frame
@@ -197,6 +215,13 @@ PW_BLOCK_CODE void fill_holes(uint64_t* plane, int32_t height, int32_t width, in
   sum_areas(pieces, area);
   mark_touching(pieces, height, width, 0, area);  // an area that no hole has
   flip_pieces(plane, height, width, pieces, area, largest_area);
+}
+
+// remove_small, then fill_holes: objects without a hole, the rule after erosion, need not be searched for one.
+PW_DEVICE void clean_objects(uint64_t* plane, int32_t height, int32_t width, int32_t least_area, int32_t largest_area,
+                             Scratch frame) {
+  if (least_area <= 1 || clear_small(plane, height, width, least_area, frame))
+    fill_holes(plane, height, width, largest_area, frame);
 }
 
 // Flags of a piece, for walls: which sides of the frame it touches, and whether it leaves a band along a side.

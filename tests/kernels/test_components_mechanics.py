@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from phasewell_kernels import cpu
 
-CHANGES = {"remove_small": cpu.remove_small, "fill_holes": cpu.fill_holes, "remove_walls": cpu.remove_walls}
+CHANGES: dict[str, Callable[..., None]] = {
+    "remove_small": cpu.remove_small,
+    "fill_holes": cpu.fill_holes,
+    "clean_objects": lambda planes, width, limit, *rest: cpu.clean_objects(planes, width, limit, limit, *rest),
+    "remove_walls": cpu.remove_walls,
+}
 
 
 def planes() -> Any:

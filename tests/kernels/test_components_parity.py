@@ -40,7 +40,17 @@ def label_kernels(mask: Mask, remove_touching: bool, threads: int, instructions:
     return labels, counts
 
 
+def clean_kernels(planes: Any, width: int, limit: int, threads: int = 1, instructions: str = "best") -> None:
+    cpu.clean_objects(planes, width, limit // 3, limit, threads, instructions)
+
+
+def clean_arrays(device: Device, mask: Mask, limit: int) -> Mask:
+    cleaned: Mask = arrays.fill_holes(device, arrays.remove_small(device, mask, limit // 3), limit)
+    return cleaned
+
+
 STEPS = {
+    "clean_objects": (clean_kernels, clean_arrays),
     "remove_small": (cpu.remove_small, arrays.remove_small),
     "fill_holes": (cpu.fill_holes, arrays.fill_holes),
     "remove_walls": (cpu.remove_walls, arrays.remove_walls),
