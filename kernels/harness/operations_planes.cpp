@@ -42,6 +42,15 @@ void run_fill_holes(const Runner& runner, Case& worked) {
   run_step(runner, worked, runner.tables->components->fill_holes, bytes);
 }
 
+void run_clean_objects(const Runner& runner, Case& worked) {
+  const int32_t h = worked.height("plane");
+  const auto w = (int32_t)worked.number("width"), limit = (int32_t)worked.number("limit");
+  auto* plane = worked.in_place<uint64_t>("plane", "plane");
+  runner.block(pw::clean_objects_bytes(h, w), [&](pw::Scratch scratch) {
+    runner.tables->components->clean_objects(plane, h, w, limit / 3, limit, scratch);
+  });
+}
+
 void run_remove_walls(const Runner& runner, Case& worked) {
   const int64_t bytes = pw::remove_walls_bytes(worked.height("plane"), worked.number("width"));
   run_step(runner, worked, runner.tables->components->remove_walls, bytes);
@@ -70,6 +79,7 @@ void add_plane_operations(std::vector<Operation>& all) {
   all.push_back({"erode", draw_erode, run_erode});
   all.push_back({"remove_small", draw_pieces, run_remove_small});
   all.push_back({"fill_holes", draw_pieces, run_fill_holes});
+  all.push_back({"clean_objects", draw_pieces, run_clean_objects});
   all.push_back({"remove_walls", draw_pieces, run_remove_walls});
   all.push_back({"label_pieces", draw_label, run_label});
 }

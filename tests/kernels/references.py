@@ -118,6 +118,7 @@ REFERENCES: dict[str, Callable[[Case], Case]] = {
     "erode": erode,
     "remove_small": in_place(cpu.remove_small),
     "fill_holes": in_place(cpu.fill_holes),
+    "clean_objects": in_place(lambda plane, width, limit: cpu.clean_objects(plane, width, limit // 3, limit)),
     "remove_walls": in_place(cpu.remove_walls),
     "label_pieces": label_pieces,
 }
