@@ -1,6 +1,6 @@
 """A GPU played by the CPU: what `phasewell_kernels.gpu` uses of CuPy, over NumPy arrays.
 
-The entry points are the GPU's own, compiled by g++ as blocks of one thread (gpu_on_host.hpp), so that arguments,
+The entry points are the GPU's own, compiled by g++ as blocks of real threads (gpu_on_host.hpp), so that arguments,
 scratch memory and results of a launch are checked without a GPU. Scratch memory is filled with rubbish before every
 launch, and the bytes behind it are watched.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from phasewell_kernels.launching import OPTIONS
+from phasewell_kernels.launching import OPTIONS, entry_points
 
 RUBBISH = 0x5A
 GUARD = 4096  # bytes behind every piece of scratch memory
@@ -37,11 +37,21 @@ def _library(source: str) -> ctypes.CDLL:
         pytest.skip("g++ is not installed: no GPU can be played by the CPU")
     folder = Path(_folder().name)
     path = folder / f"kernel_{len(list(folder.iterdir()))}.cpp"
-    path.write_text(source)
+    # the one declaration of shared memory that is not a definition stays one
+    calls = "".join(_calling(name) for name in entry_points() if f" {name}(" in source)
+    path.write_text(source.replace("extern __shared__", "extern") + calls)
     header = Path(__file__).parent / "gpu_on_host.hpp"
-    options = ["-std=c++17", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-w", "-include", header]
+    options = ["-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-ffp-contract=off", "-w", "-include", header]
     subprocess.run([compiler, *options, path, "-o", path.with_suffix(".so")], check=True)
-    return ctypes.CDLL(str(path.with_suffix(".so")))
+    library = ctypes.CDLL(str(path.with_suffix(".so")))
+    library.pw_shared_memory.restype = ctypes.c_void_p
+    return library
+
+
+def _calling(name: str) -> str:
+    kinds = [kind for kind, _ in entry_points()[name].parameters]
+    values = ", ".join(f"*({kind}*)at[{index}]" for index, kind in enumerate(kinds))
+    return f'extern "C" void call_{name}(void** at) {{ {name}({values}); }}\n'
 
 
 class _Kernel:
@@ -56,24 +66,27 @@ class _Kernel:
         assert 1 <= block[0] <= 1024
         assert shared_mem <= self.max_dynamic_shared_size_bytes
         self._host.launches.append((self._name, grid[0], shared_mem))
-        self._library.pw_shared_memory.restype = ctypes.c_void_p
         shared = _view(self._library.pw_shared_memory(), shared_mem + GUARD)
         shared[shared_mem:] = RUBBISH
         self._host.fill_scratch()
-        values = [_c_argument(value) for value in args]
-        width = grid[0]
-        for number in range(width * (grid[1] if len(grid) > 1 else 1)):
-            shared[:shared_mem] = RUBBISH
-            self._library.pw_choose_block(number % width, number // width)
-            getattr(self._library, self._name)(*values)
+        kinds = [kind for kind, _ in entry_points()[self._name].parameters]
+        values = [_c_argument(kind, value) for kind, value in zip(kinds, args, strict=True)]
+        places = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
+        call = getattr(self._library, f"call_{self._name}")
+        for y in range(grid[1] if len(grid) > 1 else 1):
+            for x in range(grid[0]):
+                shared[:shared_mem] = RUBBISH
+                self._library.pw_run_block(x, y, min(block[0], self._host.threads), call, places)
         assert (shared[shared_mem:] == RUBBISH).all(), f"{self._name} wrote behind its shared memory"
         self._host.check_guards(self._name)
 
 
-def _c_argument(value: Any) -> Any:
+def _c_argument(kind: str, value: Any) -> Any:
+    # what an argument is in memory
     if isinstance(value, np.ndarray):
         assert value.flags.c_contiguous
-        return ctypes.c_void_p(value.ctypes.data)
+        value = np.uint64(value.ctypes.data)
+    assert value.itemsize == (8 if kind.endswith("*") or "64" in kind else 4), f"{kind} of {value.itemsize} bytes"
     return np.ctypeslib.as_ctypes_type(value.dtype)(value.item())
 
 
@@ -100,7 +113,8 @@ class HostGpu:
 
     ndarray = np.ndarray
 
-    def __init__(self, attributes: dict[str, int] | None = None, memory: int = 8 << 30) -> None:
+    def __init__(self, threads: int = 1, attributes: dict[str, int] | None = None, memory: int = 8 << 30) -> None:
+        self.threads = threads  # of a block, at most
         self.launches: list[tuple[str, int, int]] = []  # (entry point, blocks, bytes of dynamic shared memory)
         self.copies = 0
         self.allocated: list[int] = []  # bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,11 @@ GPU = pytest.param(
 SHAPES = [(1, 1), (1, 700), (130, 3), (64, 64), (61, 129), (200, 260)]
 
 
-@pytest.fixture(params=["played by the CPU", GPU], scope="module")
-def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
-    yield Kernels(0, cupy=HostGpu()) if request.param != "cuda:0" else Kernels(0)
+@pytest.fixture(params=["played by one thread", "played by three threads", GPU], scope="module")
+def kernels(request: pytest.FixtureRequest) -> Kernels:
+    if request.param == "cuda:0":
+        return Kernels(0)
+    return Kernels(0, cupy=HostGpu(threads=1 if "one" in request.param else 3))
 
 
 def frames(height: int, width: int, count: int = 3) -> Any:
