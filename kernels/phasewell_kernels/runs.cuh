@@ -49,20 +49,28 @@ PW_DEVICE int32_t count_row_runs(const uint64_t* row, int32_t width, bool backgr
   return count;
 }
 
-// returns the number of edges
-PW_DEVICE int32_t write_row_edges(const uint64_t* __restrict__ row, int32_t width, bool background,
+// Returns the number of edges. `in_order`: what lies behind them may be overwritten. Most words hold no edge or two: the
+// second one is then written without asking.
+PW_DEVICE int32_t write_row_edges(const uint64_t* __restrict__ row, int32_t width, bool background, bool in_order,
                                   uint16_t* __restrict__ edges) {
   const int32_t words = plane_words(width);
+  const uint64_t last_bit = (uint64_t)1 << 63;  // there is always a lowest bit
   uint64_t before = 0;
-  int32_t count = 0;
+  uint16_t* next = edges;
   for (int32_t w = 0; w < words; ++w) {
     const uint64_t word = word_of(row, w, words, width, background);
     uint64_t changes = word ^ (word << 1 | before);  // from the column on the left
-    for (; changes; changes &= changes - 1) edges[count++] = (uint16_t)(w * 64 + lowest_bit(changes));
     before = word >> 63;
+    if (!changes) continue;
+    uint16_t* at = next;
+    next += count_bits(changes);
+    *at++ = (uint16_t)(w * 64 + lowest_bit(changes));
+    changes &= changes - 1;
+    if (in_order || changes) *at++ = (uint16_t)(w * 64 + lowest_bit(changes | last_bit));
+    for (changes &= changes - 1; changes; changes &= changes - 1) *at++ = (uint16_t)(w * 64 + lowest_bit(changes));
   }
-  if (before) edges[count++] = (uint16_t)width;  // a run up to the last bit of the last word
-  return count;
+  if (before) *next++ = (uint16_t)width;  // a run up to the last bit of the last word
+  return (int32_t)(next - edges);
 }
 
 // Finds the runs of the plane's set bits, or of its clear bits within the width, and returns how many there are.
@@ -78,7 +86,8 @@ PW_BLOCK_CODE int32_t find_runs(const uint64_t* plane, int32_t height, int32_t w
   int32_t next = 0;  // one thread: behind the row before
   PW_EACH(y, height) {
     const int32_t first = PW_THREADS > 1 ? runs.first[y] : next;
-    next = first + write_row_edges(plane + (int64_t)y * words, width, background, runs.edges + 2 * (int64_t)first) / 2;
+    uint16_t* edges = runs.edges + 2 * (int64_t)first;
+    next = first + write_row_edges(plane + (int64_t)y * words, width, background, PW_THREADS == 1, edges) / 2;
     runs.first[y] = first;
     if (y == height - 1) runs.first[height] = next;
   }
