@@ -35,6 +35,7 @@ typedef unsigned long long uintptr_t;
 #define PW_DEVICE __device__ __forceinline__
 #define PW_KERNEL extern "C" __global__ void  // entry points stand under #ifdef PW_CUDA at the end of a file
 #define PW_BLOCK_CODE __device__ __noinline__  // large functions of a whole block: one copy, registers of its own
+#define PW_ROW_CODE __device__ __noinline__  // loops over a row, with promises of __restrict__
 #define PW_CONSTANT __constant__ const  // tables of exact integers; where threads read different entries, copy them first
 #define PW_THREAD ((int32_t)threadIdx.x)
 #define PW_THREADS ((int32_t)blockDim.x)
@@ -47,6 +48,7 @@ typedef unsigned long long uintptr_t;
 #else
 #define PW_DEVICE static inline
 #define PW_BLOCK_CODE static inline
+#define PW_ROW_CODE static __attribute__((noinline))  // inlined, its __restrict__ would be forgotten
 #define PW_CONSTANT static const
 // nested loops: a flat index with / and % costs 2-4x on a CPU
 #define PW_EACH_2D(row, column, top, bottom, left, right)                              \

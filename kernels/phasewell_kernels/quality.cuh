@@ -6,6 +6,7 @@
 // Pixels are read from memory once (1 byte each) and a few times from a cache; nothing but the sums is written.
 // Ranges: sum of boxes of 8 px at most 255 x 64 = 16,320, so steps fit int16 and their squares 2^28; squares of
 // Laplacians and of steps of 2 px boxes at most 1,020^2 < 2^20; all sums over 2^24 px stay below 2^52.
+// budget: sum_frames registers<=128 smem<=0
 #ifndef PHASEWELL_QUALITY_CUH
 #define PHASEWELL_QUALITY_CUH
 #include "grid.cuh"
@@ -184,7 +185,7 @@ PW_BLOCK_CODE void sum_frame(const uint8_t* pixels, int32_t height, int32_t widt
 #ifdef PW_CUDA
 // grid: one block per frame; integers (frames, QUALITY_INTEGERS), rows (frames, height), columns (frames, width);
 // scratch: sum_frame_bytes(width) of shared or global memory
-PW_KERNEL __launch_bounds__(512) sum_frames(const uint8_t* pixels, int32_t height, int32_t width, int64_t* integers,
+PW_KERNEL __launch_bounds__(512, 1) sum_frames(const uint8_t* pixels, int32_t height, int32_t width, int64_t* integers,
                                             uint32_t* rows, uint32_t* columns, char* fast, int64_t fast_stride) {
   const int64_t frame = blockIdx.x;
   pw::sum_frame(pixels + frame * height * width, height, width, integers + frame * pw::QUALITY_INTEGERS,

@@ -58,7 +58,7 @@ def test_narrow_frames_and_flat_ones(shape: tuple[int, ...]) -> None:
 
 
 def test_every_width_of_the_sums() -> None:
-    """Counts of a row beyond 8 bit, of a square beyond 16, offsets beyond 16, totals beyond 24 and 31."""
+    """Rests of 16 bits and of 32, prefix sums of 16 and of 32, offsets whose sums of four leave a byte, totals beyond 31."""
     random = np.random.default_rng(3)
     noise = random.normal(120, 6, (1, 320, 330)).clip(0, 255).astype(np.uint8)
     for half, tolerance in ((130, 3), (160, 8), (120, 255), (127, 20), (200, 255)):
