@@ -4,15 +4,13 @@
 #ifndef PHASEWELL_HARNESS_OPERATION_HPP
 #define PHASEWELL_HARNESS_OPERATION_HPP
 #include <atomic>
-#include <cstdlib>
-#include <memory>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "../cpu/background.hpp"
 #include "../cpu/cnn_input.hpp"
 #include "../cpu/components.hpp"
-#include "../cpu/emulation.hpp"
 #include "../cpu/erosion.hpp"
 #include "../cpu/quality.hpp"
 #include "../cpu/render.hpp"
@@ -45,21 +43,7 @@ struct Runner {
   int32_t threads = 0;  // of the emulated block; 0: a direct call
 
   // work(scratch) by every thread of a block, with exactly `bytes` of scratch
-  template <typename Work>
-  void block(int64_t bytes, Work work) const {
-    struct Free {
-      void operator()(void* memory) const { std::free(memory); }
-    };
-    void* fresh = nullptr;
-    if (posix_memalign(&fresh, pw::ALIGNMENT, (size_t)bytes)) throw std::bad_alloc();
-    const std::unique_ptr<void, Free> memory(fresh);
-    if (bytes) std::memset(fresh, filling(), (size_t)bytes);
-    const pw::Scratch scratch{static_cast<char*>(fresh)};
-    if (threads)
-      pw_emulation::run_block(threads, [&] { work(scratch); });
-    else
-      work(scratch);
-  }
+  void block(int64_t bytes, const std::function<void(pw::Scratch)>& work) const;
 };
 
 // What a function of the whole block returns: each thread puts its own, and the result is -1 where they disagree.

@@ -1,7 +1,12 @@
 // operations.cpp: which builds are linked in, and the list of operations.
 #include "operation.hpp"
 
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <stdexcept>
+
+#include "../cpu/emulation.hpp"
 
 #ifdef PW_EMULATED_LINKED
 #define PW_DECLARE_EMULATED(Type, name) extern const Type name##_emulated;
@@ -43,6 +48,21 @@ const std::vector<Set>& sets() {
 }
 
 }  // namespace
+
+void Runner::block(int64_t bytes, const std::function<void(pw::Scratch)>& work) const {
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  void* fresh = nullptr;
+  if (posix_memalign(&fresh, pw::ALIGNMENT, (size_t)bytes)) throw std::bad_alloc();
+  const std::unique_ptr<void, Free> memory(fresh);
+  if (bytes) std::memset(fresh, filling(), (size_t)bytes);
+  const pw::Scratch scratch{static_cast<char*>(fresh)};
+  if (threads)
+    pw_emulation::run_block(threads, [&] { work(scratch); });
+  else
+    work(scratch);
+}
 
 std::vector<std::string> linked_sets() {
   std::vector<std::string> names;
