@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../cpu/background.hpp"
+#include "../cpu/cells.hpp"
 #include "../cpu/cnn_input.hpp"
 #include "../cpu/components.hpp"
 #include "../cpu/erosion.hpp"
@@ -22,6 +23,7 @@
 
 #define PW_EVERY_TABLE(each)        \
   each(BackgroundTable, background) \
+  each(CellsTable, cells)           \
   each(CnnInputTable, cnn_input)    \
   each(ComponentsTable, components) \
   each(ErosionTable, erosion)       \
@@ -74,6 +76,7 @@ std::vector<std::string> linked_sets();         // of plain, avx2, avx512 (those
 Runner find_runner(const std::string& name);    // std::runtime_error for one that is not linked in
 const std::vector<Operation>& operations();
 void add_basic_operations(std::vector<Operation>& all);
+void add_cell_operations(std::vector<Operation>& all);
 void add_grey_operations(std::vector<Operation>& all);
 void add_plane_operations(std::vector<Operation>& all);
 void add_texture_operations(std::vector<Operation>& all);

@@ -85,6 +85,7 @@ const std::vector<Operation>& operations() {
     add_grey_operations(made);
     add_texture_operations(made);
     add_plane_operations(made);
+    add_cell_operations(made);
     return made;
   }();
   return all;

@@ -14,7 +14,7 @@ void run_energies(const Runner& runner, Case& worked) {
   const auto* grey = worked.in<uint8_t>("grey");
   auto* energy = worked.result<uint32_t>("energy", {h, w});
   auto* counts = worked.result<uint32_t>("counts", {pw::LEVELS});
-  runner.block(pw::measure_energy_bytes(h, w, half, 0, 0), [&](pw::Scratch scratch) {
+  runner.block(pw::measure_energy_frame_bytes(w) + pw::measure_energy_bytes(h, w, half, 0, 0), [&](pw::Scratch scratch) {
     runner.tables->texture->measure(grey, h, w, half, energy, counts, scratch);
   });
 }

@@ -3,7 +3,7 @@
 // A pair of levels (i, j) is counted under (difference |i - j|, lower of both): the symmetric matrix needs no more, a
 // row of the table is one difference, and most pairs fall into the first few rows.
 // A block of many threads counts with atomics in one table. A block of one thread first writes the codes of many pairs,
-// then counts them in LANES tables in turn: counting the same bin again at once would wait for the store before it.
+// then counts them in PAIR_LANES tables in turn: counting one bin again at once would wait for the store before it.
 // These tables are 16 bit, so that one vector is a row, and are emptied into the wide one before they can overflow.
 // Ranges of a cell up to 2^24 px: pairs <= 2^26 in 32 bit; sums of levels <= 2^31, of squares <= 2^36, of squared counts
 // <= 2^54 in 64 bit. Shared bytes: 4 kB for many threads.
@@ -19,13 +19,13 @@
 
 namespace pw {
 
-constexpr int32_t GREY_LEVELS = 32;  // of 8 grey values each
-constexpr int32_t LEVEL_TABLE = GREY_LEVELS * GREY_LEVELS;
+constexpr int32_t PAIR_LEVELS = 32;  // of 8 grey values each
+constexpr int32_t LEVEL_TABLE = PAIR_LEVELS * PAIR_LEVELS;
 
 // where the levels of two grey values are counted
 PW_DEVICE uint32_t level_code(uint32_t a, uint32_t b) {
   const uint32_t i = a >> 3, j = b >> 3;
-  return i > j ? (i - j) * GREY_LEVELS + j : (j - i) * GREY_LEVELS + i;
+  return i > j ? (i - j) * PAIR_LEVELS + j : (j - i) * PAIR_LEVELS + i;
 }
 
 #ifndef PW_LEVEL_CODES
@@ -53,29 +53,29 @@ PW_DEVICE void finish_level_pairs(LevelPairs&) {}
 #else
 
 constexpr int32_t CODES = 4096;  // at once
-constexpr int32_t LANES = 4;     // tables counted in turn
+constexpr int32_t PAIR_LANES = 4;     // tables counted in turn
 constexpr int32_t LANE_STRIDE = LEVEL_TABLE + 32;  // tables a page apart would wait for each other's stores
-constexpr int32_t LANE_LIMIT = 65535 / LANES - 1;  // of one table, so that the sum of all fits 16 bit
+constexpr int32_t LANE_LIMIT = 65535 / PAIR_LANES - 1;  // of one table, so that the sum of all fits 16 bit
 
 struct LevelPairs {
   uint32_t* table;    // (LEVEL_TABLE), all 0 between cells
-  uint16_t* lanes;    // (LANES, LANE_STRIDE), all 0 between cells
+  uint16_t* lanes;    // (PAIR_LANES, LANE_STRIDE), all 0 between cells
   uint16_t* codes;    // (CODES + 64)
   int32_t waiting;    // codes that are not counted yet
   int32_t counted;    // codes in the lanes
 };
 
 constexpr int64_t LEVEL_PAIRS_BYTES = taken_bytes(LEVEL_TABLE, sizeof(uint32_t)) +
-                                      taken_bytes(LANES * LANE_STRIDE, sizeof(uint16_t)) +
+                                      taken_bytes(PAIR_LANES * LANE_STRIDE, sizeof(uint16_t)) +
                                       taken_bytes(CODES + 64, sizeof(uint16_t));
 
 PW_DEVICE LevelPairs take_level_pairs(Scratch& fast) {
   LevelPairs pairs{};
   pairs.table = take<uint32_t>(fast, LEVEL_TABLE);
-  pairs.lanes = take<uint16_t>(fast, LANES * LANE_STRIDE);
+  pairs.lanes = take<uint16_t>(fast, PAIR_LANES * LANE_STRIDE);
   pairs.codes = take<uint16_t>(fast, CODES + 64);
   for (int32_t i = 0; i < LEVEL_TABLE; ++i) pairs.table[i] = 0;
-  for (int32_t i = 0; i < LANES * LANE_STRIDE; ++i) pairs.lanes[i] = 0;
+  for (int32_t i = 0; i < PAIR_LANES * LANE_STRIDE; ++i) pairs.lanes[i] = 0;
   return pairs;
 }
 
@@ -101,18 +101,18 @@ PW_DEVICE void write_codes(const uint8_t* __restrict__ a, const uint8_t* __restr
 
 // empties the lanes into the wide table
 PW_DEVICE void drain_lanes(LevelPairs& pairs) {
-  for (int32_t row = 0; row < LEVEL_TABLE; row += GREY_LEVELS) {
+  for (int32_t row = 0; row < LEVEL_TABLE; row += PAIR_LEVELS) {
     uint16_t* __restrict__ lane = pairs.lanes + row;
     uint32_t* __restrict__ wide = pairs.table + row;
-    uint16_t sum[GREY_LEVELS], any = 0;
-    for (int32_t i = 0; i < GREY_LEVELS; ++i) {
+    uint16_t sum[PAIR_LEVELS], any = 0;
+    for (int32_t i = 0; i < PAIR_LEVELS; ++i) {
       sum[i] = (uint16_t)(lane[i] + lane[LANE_STRIDE + i] + lane[2 * LANE_STRIDE + i] + lane[3 * LANE_STRIDE + i]);
       any |= sum[i];
     }
     if (any == 0) continue;
-    for (int32_t i = 0; i < GREY_LEVELS; ++i) wide[i] += sum[i];
-    for (int32_t t = 0; t < LANES; ++t)
-      for (int32_t i = 0; i < GREY_LEVELS; ++i) lane[t * LANE_STRIDE + i] = 0;
+    for (int32_t i = 0; i < PAIR_LEVELS; ++i) wide[i] += sum[i];
+    for (int32_t t = 0; t < PAIR_LANES; ++t)
+      for (int32_t i = 0; i < PAIR_LEVELS; ++i) lane[t * LANE_STRIDE + i] = 0;
   }
   pairs.counted = 0;
 }
@@ -122,7 +122,7 @@ PW_DEVICE void count_codes(LevelPairs& pairs) {
   uint16_t* __restrict__ lanes = pairs.lanes;
   const int32_t count = pairs.waiting;
   int32_t x = 0;
-  for (; x + LANES <= count; x += LANES) {
+  for (; x + PAIR_LANES <= count; x += PAIR_LANES) {
     ++lanes[codes[x]];
     ++lanes[LANE_STRIDE + codes[x + 1]];
     ++lanes[2 * LANE_STRIDE + codes[x + 2]];
@@ -130,8 +130,8 @@ PW_DEVICE void count_codes(LevelPairs& pairs) {
   }
   for (; x < count; ++x) ++lanes[codes[x]];
   pairs.waiting = 0;
-  pairs.counted += count / LANES + LANES;  // the most that one lane can have got
-  if (pairs.counted > LANE_LIMIT - CODES / LANES - LANES) drain_lanes(pairs);
+  pairs.counted += count / PAIR_LANES + PAIR_LANES;  // the most that one lane can have got
+  if (pairs.counted > LANE_LIMIT - CODES / PAIR_LANES - PAIR_LANES) drain_lanes(pairs);
 }
 
 // counts the pairs (a[x], b[x])
@@ -160,7 +160,7 @@ PW_DEVICE int64_t reduce_difference(uint32_t* __restrict__ row, int32_t differen
   uint32_t pairs = 0, lower = 0;  // sum of counts, and of counts * lower level: <= 31 * 2^26
   int64_t squares = 0;            // of lower levels
   uint64_t counts = 0;            // squared
-  for (int32_t i = 0; i < GREY_LEVELS; ++i) {
+  for (int32_t i = 0; i < PAIR_LEVELS; ++i) {
     const uint32_t n = row[i];
     pairs += n;
     lower += n * (uint32_t)i;
@@ -169,7 +169,7 @@ PW_DEVICE int64_t reduce_difference(uint32_t* __restrict__ row, int32_t differen
     row[i] = 0;
   }
   // lower level i - 16, upper level i - 16 + difference
-  const int64_t n = pairs, m = lower, shift = difference - GREY_LEVELS, half = GREY_LEVELS / 2;
+  const int64_t n = pairs, m = lower, shift = difference - PAIR_LEVELS, half = PAIR_LEVELS / 2;
   sums.level += 2 * m + shift * n;
   sums.level_level += 2 * squares + 2 * shift * m + n * (half * half + (difference - half) * (difference - half));
   // both orders of a pair: one count in each of two entries, or two on the diagonal

@@ -18,7 +18,7 @@ namespace pw {
 enum CellColumn : int32_t {
   CELL_FRAME, CELL_LABEL, CELL_TOP, CELL_LEFT, CELL_BOTTOM, CELL_RIGHT, CELL_AREA, CELL_SUM_ROW, CELL_SUM_COL,
   CELL_SUM_ROW_ROW, CELL_SUM_COL_COL, CELL_SUM_ROW_COL, CELL_STRAIGHT_PAIRS, CELL_DIAGONAL_PAIRS, CELL_DIFFERENCES,
-  CELL_SUM_LEVEL = CELL_DIFFERENCES + GREY_LEVELS, CELL_SUM_LEVEL_LEVEL, CELL_SUM_COUNT_COUNT, CELL_COLUMNS,
+  CELL_SUM_LEVEL = CELL_DIFFERENCES + PAIR_LEVELS, CELL_SUM_LEVEL_LEVEL, CELL_SUM_COUNT_COUNT, CELL_COLUMNS,
 };
 
 struct CellSums {
@@ -82,7 +82,7 @@ PW_DEVICE void measure_cell(const uint8_t* grey, int32_t width, const CellRuns& 
   pool_shape(sums->shape, shape);
   PW_BARRIER();
   LevelSums levels{0, 0, 0};
-  PW_EACH(d, GREY_LEVELS) row[CELL_DIFFERENCES + d] = reduce_difference(pairs.table + d * GREY_LEVELS, d, levels);
+  PW_EACH(d, PAIR_LEVELS) row[CELL_DIFFERENCES + d] = reduce_difference(pairs.table + d * PAIR_LEVELS, d, levels);
   atomic_add(sums->levels.level, levels.level);
   atomic_add(sums->levels.level_level, levels.level_level);
   atomic_add(sums->levels.count_count, levels.count_count);

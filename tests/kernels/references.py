@@ -10,6 +10,9 @@ from harness import Case
 from phasewell_kernels import cpu
 
 
+NEGATIVE_LABEL, LARGE_LABEL = -1, -2  # what list_cells returns for labels that are refused
+
+
 def number(case: Case, name: str) -> int:
     return int(case[name])
 
@@ -104,6 +107,17 @@ def label_pieces(case: Case) -> Case:
     return {"labels": labels[0], "count": counts[0]}
 
 
+def cells(case: Case) -> Case:
+    grey, labels = case["grey"][None], case["labels"][None]
+    try:
+        rows = cpu.measure_cells(grey, labels, 3)
+    except ValueError:
+        return {"count": np.asarray(NEGATIVE_LABEL, np.int32), "rows": np.empty((0, cpu.CELL_COLUMNS), np.int64)}
+    except OverflowError:
+        return {"count": np.asarray(LARGE_LABEL, np.int32), "rows": np.empty((0, cpu.CELL_COLUMNS), np.int64)}
+    return {"count": np.asarray(len(rows), np.int32), "rows": rows}
+
+
 REFERENCES: dict[str, Callable[[Case], Case]] = {
     "scan": scan,
     "gather": gather,
@@ -120,5 +134,6 @@ REFERENCES: dict[str, Callable[[Case], Case]] = {
     "fill_holes": in_place(cpu.fill_holes),
     "clean_objects": in_place(lambda plane, width, limit: cpu.clean_objects(plane, width, limit // 3, limit)),
     "remove_walls": in_place(cpu.remove_walls),
+    "cells": cells,
     "label_pieces": label_pieces,
 }
