@@ -42,32 +42,42 @@ void remove_small(Planes planes, int64_t width, int32_t least_area, int32_t thre
   check_planes("remove_small", planes, width);
   const auto change = table_of(instructions).remove_small;
   change_planes(planes, width, pw::remove_small_bytes((int64_t)planes.shape(1), width), threads,
-                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, least_area, memory); });
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) {
+                  change(plane, h, w, least_area, memory);
+                });
 }
 
 void fill_holes(Planes planes, int64_t width, int32_t largest_area, int32_t threads, const std::string& instructions) {
   check_planes("fill_holes", planes, width);
   const auto change = table_of(instructions).fill_holes;
   change_planes(planes, width, pw::fill_holes_bytes((int64_t)planes.shape(1), width), threads,
-                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, largest_area, memory); });
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) {
+                  change(plane, h, w, largest_area, memory);
+                });
 }
 
-void clean_objects(Planes planes, int64_t width, int32_t least_area, int32_t largest_area, int32_t threads, const std::string& instructions) {
+void clean_objects(Planes planes, int64_t width, int32_t least_area, int32_t largest_area, int32_t threads,
+                   const std::string& instructions) {
   check_planes("clean_objects", planes, width);
   const auto change = table_of(instructions).clean_objects;
   change_planes(planes, width, pw::clean_objects_bytes((int64_t)planes.shape(1), width), threads,
-                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, least_area, largest_area, memory); });
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) {
+                  change(plane, h, w, least_area, largest_area, memory);
+                });
 }
 
 void remove_walls(Planes planes, int64_t width, int32_t depth, int32_t threads, const std::string& instructions) {
   check_planes("remove_walls", planes, width);
   const auto change = table_of(instructions).remove_walls;
   change_planes(planes, width, pw::remove_walls_bytes((int64_t)planes.shape(1), width), threads,
-                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) { change(plane, h, w, depth, memory); });
+                [&](uint64_t* plane, int32_t h, int32_t w, pw::Scratch memory) {
+                  change(plane, h, w, depth, memory);
+                });
 }
 
-void label_pieces(door::In<uint64_t, door::Frames> planes, bool remove_touching, door::Out<int32_t, door::Frames> labels,
-                  door::Out<int32_t, nb::shape<-1>> counts, int32_t threads, const std::string& instructions) {
+void label_pieces(door::In<uint64_t, door::Frames> planes, bool remove_touching,
+                  door::Out<int32_t, door::Frames> labels, door::Out<int32_t, nb::shape<-1>> counts, int32_t threads,
+                  const std::string& instructions) {
   const auto frames = (int64_t)labels.shape(0), height = (int64_t)labels.shape(1), width = (int64_t)labels.shape(2);
   if ((int64_t)planes.shape(0) != frames || (int64_t)counts.shape(0) != frames || (int64_t)planes.shape(1) != height)
     door::refuse("label_pieces", "planes, labels and counts must hold the same frames");

@@ -5,9 +5,8 @@
 // that ever stood at parent[i] is joined to i through runs before i, so a lost write loses no connection.
 // Only rows in which something changes are written.
 //
-// Bytes per frame: plane h * w / 8, read once or twice and hardly written; a run costs 4 (edges) + 4 (parent) + 4 (area or
-// number), each written and read about twice; labels 4 * h * w, written once and a second time, from
-// cache, where pieces are.
+// Bytes per frame: plane h * w / 8, read once or twice and hardly written; a run costs 4 (edges) + 4 (parent) + 4 (area
+// or number), each written and read about twice; labels 4 * h * w, written once, and again in cache where pieces are.
 // 2^23 runs at most; areas and labels up to 2^24.
 //
 // budget: remove_small registers<=64 smem<=0
@@ -61,8 +60,8 @@ PW_DEVICE void join(int32_t* parent, int32_t a, int32_t b) {
 }
 
 // Joins the runs of row y with those of the row above: both rows are walked together, past the run that ends first, or
-// past both where neither reaches beyond the other's successor. That is the rule, so the branch is foreseen; which of two
-// ends first is not. At the end of a row, a look at the next run is one at another row's: nothing is left to be missed.
+// past both where neither reaches the other's successor. That is the rule, so the branch is foreseen; which of two ends
+// first is not. At the end of a row, a look at the next run is one at another row's: nothing is left to be missed.
 // Returns how many pairs of runs touch.
 PW_DEVICE int32_t join_row(const Runs& runs, int32_t y, int32_t reach, int32_t* parent) {
   const int64_t last_above = runs.first[y], last = runs.first[y + 1];  // 64 bit: they index without being widened
@@ -157,13 +156,15 @@ PW_DEVICE void flip_bits(uint64_t* row, int32_t start, int32_t end) {
 
 // inverts the runs of the pieces with marks[root] in [1, most]
 PW_DEVICE void flip_pieces(uint64_t* plane, int32_t height, int32_t width, Pieces pieces, const int32_t* marks,
-                               int32_t most) {
+                           int32_t most) {
   const int32_t words = plane_words(width);
   PW_EACH(y, height) {
     uint64_t* row = plane + (int64_t)y * words;
     const int32_t last = pieces.runs.first[y + 1];
-    for (int32_t i = pieces.runs.first[y]; i < last; ++i)
-      if ((uint32_t)marks[pieces.root[i]] - 1u < (uint32_t)most) flip_bits(row, start_of(pieces.runs, i), end_of(pieces.runs, i));
+    for (int32_t i = pieces.runs.first[y]; i < last; ++i) {
+      const bool marked = (uint32_t)marks[pieces.root[i]] - 1u < (uint32_t)most;
+      if (marked) flip_bits(row, start_of(pieces.runs, i), end_of(pieces.runs, i));
+    }
   }
   PW_BARRIER();
 }
@@ -326,7 +327,7 @@ PW_BLOCK_CODE int32_t label_pieces(const uint64_t* plane, int32_t height, int32_
   PW_BARRIER();
   if (remove_touching) mark_touching(pieces, height, width, 0, number);
   const int32_t count = exclusive_scan(number, pieces.count + 1, frame);  // a kept root r: number[r] < number[r + 1]
-  for (int32_t top = 0; top < height; top += PW_THREADS) {  // zeros are still in cache when labels are written over them
+  for (int32_t top = 0; top < height; top += PW_THREADS) {  // few rows: labels go over zeros that are still in cache
     const int32_t bottom = low(top + PW_THREADS, height);
     int32_t* at = labels + (int64_t)top * width;
     PW_EACH(i, (bottom - top) * width) at[i] = 0;

@@ -49,7 +49,7 @@ PW_DEVICE int32_t count_row_runs(const uint64_t* row, int32_t width, bool backgr
   return count;
 }
 
-// Returns the number of edges. `in_order`: what lies behind them may be overwritten. Most words hold no edge or two: the
+// Returns the number of edges. `in_order`: what lies behind them may be overwritten. Most words hold no edge or two: a
 // second one is then written without asking.
 PW_DEVICE int32_t write_row_edges(const uint64_t* __restrict__ row, int32_t width, bool background, bool in_order,
                                   uint16_t* __restrict__ edges) {
