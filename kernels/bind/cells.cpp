@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "door.hpp"
@@ -76,8 +77,19 @@ Rows measure_cells(door::In<uint8_t, door::Frames> grey, door::In<int32_t, door:
 
 }  // namespace
 
+std::pair<int64_t, int64_t> list_cells_scratch(int64_t height, int64_t width) {
+  return {pw::LIST_BYTES, pw::cell_runs_bytes(height, width)};
+}
+
+std::pair<int64_t, int64_t> measure_cells_scratch(int64_t height, int64_t width) {
+  // a block of many threads counts in one table, without the buffers that MEASURE_BYTES has for one thread
+  const int64_t fast = pw::taken_bytes(1, sizeof(pw::CellSums)) + pw::taken_bytes(pw::LEVEL_TABLE, sizeof(uint32_t));
+  return {fast, pw::cell_runs_bytes(height, width)};
+}
+
 void bind_cells(nb::module_& m) {
   m.attr("CELL_COLUMNS") = (int32_t)pw::CELL_COLUMNS;
+  m.attr("NEGATIVE_LABEL") = pw::NEGATIVE_LABEL;
   m.def("measure_cells", &measure_cells, "grey"_a.noconvert(), "labels"_a.noconvert(), "first_frame"_a.noconvert() = 0,
         "threads"_a = 1, "instructions"_a = "best", "Return the exact integers of every cell of a label image.");
 }

@@ -14,6 +14,10 @@
 #include "../phasewell_kernels/texture.cuh"
 #include "door.hpp"
 
+// in cells.cpp
+std::pair<int64_t, int64_t> list_cells_scratch(int64_t height, int64_t width);
+std::pair<int64_t, int64_t> measure_cells_scratch(int64_t height, int64_t width);
+
 namespace {
 
 using Sizes = std::pair<int64_t, int64_t>;
@@ -39,6 +43,9 @@ const std::map<std::string, Entry> ENTRIES = {
      }}},
     {"label_pieces",
      {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::label_pieces_bytes(height, width)}; }}},
+    {"list_cells", {0, [](int64_t height, int64_t width, const Numbers&) { return list_cells_scratch(height, width); }}},
+    {"measure_cells", {0, [](int64_t height, int64_t width, const Numbers&) { return measure_cells_scratch(height, width); }}},
+    {"place_cells", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
     {"remove_small",
      {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::remove_small_bytes(height, width)}; }}},
     {"remove_walls",

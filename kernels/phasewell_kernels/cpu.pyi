@@ -255,6 +255,8 @@ def binarise_frames(
 
 CELL_COLUMNS: int
 """Columns of what measure_cells returns."""
+NEGATIVE_LABEL: int
+"""What a GPU counts instead of the cells of a frame with negative labels; another negative number: too large ones."""
 
 def measure_cells(
     grey: NDArray[Any], labels: NDArray[Any], first_frame: int = 0, threads: int = 1, instructions: str = "best"

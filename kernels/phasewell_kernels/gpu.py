@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phasewell_kernels import cpu
 from phasewell_kernels.launching import Counts, Launcher, Shared
@@ -15,6 +16,9 @@ __all__ = ["Counts", "Kernels", "gpu_kernels"]
 ANY_FRAMES = (None, None, None)
 ENERGY_LIMIT = 520_200  # of texture.cuh
 MAX_SIDE = 16384
+FIRST_CELLS_PER_FRAME = 1024  # room for their rows at first; more cells than that cost a second launch, once
+MEASURE_BLOCKS = 32  # of a frame; each has one cell at a time
+MEASURE_THREADS = 64  # of a block; each has one run at a time
 
 
 class Kernels(Launcher):
@@ -91,6 +95,44 @@ class Kernels(Launcher):
         n, height, _ = self.check("planes", planes, np.uint64, (None, None, -(-width // 64)))
         self.launch(name, (planes, height, width, limit), (n, height, width), stream)
 
+    def measure_cells(self, grey: Any, labels: Any, first_frame: int = 0, stream: Any = None) -> NDArray[np.int64]:
+        """Return the exact integers of every cell in host memory, (cells, CELL_COLUMNS); waits for them.
+
+        Raises ValueError for negative labels, OverflowError for labels above the number of pixels of a frame.
+        """
+        n, height, width = self.check("grey", grey, np.uint8, ANY_FRAMES)
+        self.check("labels", labels, np.int32, (n, height, width))
+        step = self.frames_at_once("list_cells", height, width)
+        starts = range(0, n, step) if height * width else ()
+        parts = [self._measure(grey[i : i + step], labels[i : i + step], first_frame + i, stream) for i in starts]
+        return np.concatenate([np.empty((0, cpu.CELL_COLUMNS), np.int64), *parts])
+
+    def _measure(self, grey: Any, labels: Any, first_frame: int, stream: Any) -> Any:
+        frames, height, width = grey.shape
+        with self.on(stream):  # the runs that list_cells leaves in the arena are those that measure_cells reads
+            counts, offsets = self.keep("counts", frames, np.int32), self.keep("offsets", frames, np.int64)
+            self.launch("list_cells", (labels, height, width, counts), grey.shape, None)
+            self.launch("place_cells", (Shared(counts), frames, Shared(offsets)), (1, height, width), None)
+            most = FIRST_CELLS_PER_FRAME * frames
+            while True:
+                rows = self.keep("rows", most * cpu.CELL_COLUMNS, np.int64)
+                most = len(rows) // cpu.CELL_COLUMNS
+                arguments = (grey, height, width, counts, offsets, first_frame, Shared(rows), most)
+                self.launch(
+                    "measure_cells",
+                    arguments,
+                    grey.shape,
+                    None,
+                    grid=lambda n: (n, MEASURE_BLOCKS),
+                    threads=MEASURE_THREADS,
+                )
+                found = self.get(counts[:frames])
+                _check_labels(found, first_frame)
+                total = int(found.sum(dtype=np.int64))
+                if total <= most:
+                    return self.get(rows[: total * cpu.CELL_COLUMNS]).reshape(total, cpu.CELL_COLUMNS)
+                most = total
+
     def cnn_input(self, pixels: Any, mode: str, images: Any, integers: Any, stream: Any = None) -> None:
         """Adjust frames to mean grey 130 and divide their sides by four; see `phasewell_kernels.cpu`."""
         n, height, width = self.check("pixels", pixels, np.uint8, ANY_FRAMES)
@@ -127,7 +169,17 @@ class Kernels(Launcher):
         there += [Shared(self.table(one, stream)) for one in tables[4:]]
         tiles = -(-height // cpu.RENDER_TILE[0]) * -(-width // cpu.RENDER_TILE[1])
         arguments = (*there, reach, profile_scale, height, width, pixels, labels)
-        self.launch("render_frames", arguments, (n, height, width), stream, blocks=tiles)
+        self.launch("render_frames", arguments, (n, height, width), stream, grid=lambda n: (tiles, n))
+
+
+def _check_labels(counts: Any, first_frame: int) -> None:
+    # what list_cells wrote instead of a number of cells
+    if (counts == cpu.NEGATIVE_LABEL).any():
+        frame = first_frame + int((counts == cpu.NEGATIVE_LABEL).argmax())
+        raise ValueError(f"labels: frame {frame} has negative values; expected 0 for background and 1.. for cells")
+    if (counts < 0).any():
+        frame = first_frame + int((counts < 0).argmax())
+        raise OverflowError(f"labels: frame {frame} has labels above its number of pixels; number them anew")
 
 
 def _check_range(name: str, value: int, least: int, most: int) -> None:

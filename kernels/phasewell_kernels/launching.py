@@ -13,6 +13,7 @@ import functools
 import importlib
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -110,25 +111,26 @@ class Launcher:
         self._modules: dict[str, Any] = {}
         self._functions: dict[tuple[str, int], _Function] = {}
         self._arenas: dict[int, Any] = {}  # by stream
+        self._kept: dict[tuple[int, str], Any] = {}  # by stream and name
         self._tables: dict[bytes, Any] = {}
         self._lock = threading.RLock()
         self.counts = Counts()
 
     def put(self, array: Any, stream: Any = None) -> Any:
         """Return a host array on this GPU, in one copy."""
-        with self._on(stream):
+        with self.on(stream):
             self.counts.copies += 1
             return self._cupy.asarray(array)
 
     def get(self, array: Any, stream: Any = None) -> Any:
         """Return an array of this GPU in host memory, in one copy; waits for it."""
-        with self._on(stream):
+        with self.on(stream):
             self.counts.copies += 1
             return self._cupy.asnumpy(array)
 
     @contextlib.contextmanager
-    def _on(self, stream: Any) -> Any:
-        # one launch at a time decides on arenas; the device and the stream are current inside
+    def on(self, stream: Any) -> Any:
+        """Make the device and a stream the current ones, for one thread at a time: scratch memory is a stream's."""
         device = self._cupy.cuda.Device(self._device.id)
         with self._lock, device, stream if stream is not None else contextlib.nullcontext():
             yield
@@ -149,7 +151,7 @@ class Launcher:
     def table(self, values: Any, stream: Any) -> Any:
         """Return a small host array on the device; equal ones are copied once and kept."""
         key = values.dtype.str.encode() + values.tobytes()
-        with self._on(stream):
+        with self.on(stream):
             if key not in self._tables:
                 self._tables[key] = self.put(values)
                 self._cupy.cuda.get_current_stream().synchronize()  # other streams will read it as well
@@ -157,19 +159,26 @@ class Launcher:
             return self._tables[key]
 
     def launch(
-        self, name: str, arguments: tuple[Any, ...], frame: tuple[int, ...], stream: Any, *numbers: int, blocks: int = 0
+        self,
+        name: str,
+        arguments: tuple[Any, ...],
+        frame: tuple[int, ...],
+        stream: Any,
+        *numbers: int,
+        grid: Callable[[int], tuple[int, ...]] = lambda frames: (frames,),
+        threads: int = 0,
     ) -> None:
         """Launch one block per frame of (frames, height, width), in parts where the scratch memory is not enough.
 
-        `blocks`: where not 0, so many along x for every frame along y. `numbers` are the arguments of the entry point
-        on which the size of that memory depends.
+        `numbers` are the arguments of the entry point on which the size of that memory depends. `grid` gives the blocks
+        for a number of frames, `threads` are those of a block; 0 = what suits most kernels.
         """
         count, height, width = frame
         fast, large = cpu.scratch_bytes(name, height, width, numbers)
         if not count:
             return
-        with self._on(stream):
-            function = self._function(name, fast)
+        with self.on(stream):
+            function = self._function(name, fast, large)
             strides = (0 if function.shared else _round_up(fast), _round_up(large))
             step = min(count, max(1, self._scratch_bytes // max(1, sum(strides))))
             arena = self._arena(step * sum(strides))
@@ -177,10 +186,21 @@ class Launcher:
             for first in range(0, count, step):
                 frames = min(step, count - first)
                 values = typed_arguments(name, [_part(one, first, frames) for one in arguments], places, strides)
-                function.kernel(
-                    (blocks, frames) if blocks else (frames,), (self._threads,), values, shared_mem=function.shared
-                )
+                function.kernel(grid(frames), (threads or self._threads,), values, shared_mem=function.shared)
                 self.counts.launches += 1
+
+    def frames_at_once(self, name: str, height: int, width: int) -> int:
+        """Return for how many frames one launch finds scratch memory."""
+        return max(1, self._scratch_bytes // max(1, _round_up(cpu.scratch_bytes(name, height, width)[1])))
+
+    def keep(self, name: str, size: int, dtype: Any) -> Any:
+        """Return an array of at least `size` that is kept for the current stream; it grows, and then is new."""
+        key = (self._cupy.cuda.get_current_stream().ptr, name)
+        if key not in self._kept or len(self._kept[key]) < size:
+            self._kept.pop(key, None)
+            self._kept[key] = self._cupy.empty(size, dtype)
+            self.counts.allocations += 1
+        return self._kept[key]
 
     def _arena(self, size: int) -> int:
         # address of the current stream's scratch memory, which only ever grows; 0 where none is needed
@@ -193,15 +213,18 @@ class Launcher:
             self.counts.allocations += 1
         return int(self._arenas[key].ptr)
 
-    def _function(self, name: str, fast: int) -> _Function:
-        # the kernel that has `fast` bytes of scratch in shared memory, or none there if the chip lacks the room
+    def _function(self, name: str, fast: int, large: int) -> _Function:
+        # the kernel that has `fast` bytes of scratch in shared memory, or none there if the chip lacks the room; where
+        # the only arena is for `large` memory, there is no other place
         key = (name, fast)
         if key not in self._functions:
             file = entry_points()[name].file
             if file not in self._modules:
                 self._modules[file] = self._cupy.RawModule(code=flat_source(file), options=OPTIONS)
             kernel = self._modules[file].get_function(name)
-            shared = fast if fast + kernel.shared_size_bytes <= self._shared_bytes else 0
+            arenas = sum(kind == "char*" for kind, _ in entry_points()[name].parameters)
+            only_shared = bool(large) and arenas == 1
+            shared = fast if only_shared or fast + kernel.shared_size_bytes <= self._shared_bytes else 0
             kernel.max_dynamic_shared_size_bytes = max(kernel.max_dynamic_shared_size_bytes, shared)
             self._functions[key] = _Function(kernel, shared)
         return self._functions[key]

@@ -6,6 +6,7 @@
 // On a GPU one block lists the cells of a frame, then many blocks measure them (blockIdx.y = part of the frame's cells):
 // a block works on one cell at a time with a thread per run, so that 32 or 64 threads are best.
 // budget: list_cells registers<=64 smem<=0
+// budget: place_cells registers<=32 smem<=0
 // budget: measure_cells registers<=96 smem<=0
 #ifndef PHASEWELL_MEASURE_CUH
 #define PHASEWELL_MEASURE_CUH
@@ -121,6 +122,17 @@ PW_KERNEL __launch_bounds__(512, 2) list_cells(const int32_t* labels, int32_t he
   const pw::CellRuns cells = pw::take_cell_runs(frame, height, width);
   const int32_t count = pw::list_cells(labels + f * height * width, height, width, cells, fast);
   PW_ONCE counts[f] = count;
+}
+
+// One block. counts: (frames), as list_cells leaves them; offsets: (frames) rows before each frame's.
+PW_KERNEL __launch_bounds__(512, 2) place_cells(const int32_t* counts, int32_t frames, int64_t* offsets) {
+  PW_ONCE {
+    int64_t before = 0;
+    for (int32_t f = 0; f < frames; ++f) {
+      offsets[f] = before;
+      before += pw::high(counts[f], 0);
+    }
+  }
 }
 
 // Blocks (frames, parts). offsets: (frames) rows before each frame's; rows: (most, CELL_COLUMNS): a frame whose cells do

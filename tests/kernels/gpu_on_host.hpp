@@ -70,8 +70,9 @@ alignas(64) char pw_shared[300 * 1024];
 extern "C" char* pw_shared_memory() { return pw::pw_shared; }
 
 // runs one block; `call` hands the arguments, by address, to an entry point
-extern "C" void pw_run_block(unsigned x, unsigned y, unsigned threads, void (*call)(void**), void** arguments) {
+extern "C" void pw_run_block(unsigned x, unsigned y, unsigned rows, unsigned threads, void (*call)(void**), void** arguments) {
   blockIdx = {x, y, 0};
+  gridDim.y = rows;
   blockDim = {threads, 1, 1};
   if (threads == 1) return call(arguments);
   std::barrier<> all(threads);

@@ -22,6 +22,7 @@ from phasewell_kernels.launching import OPTIONS, entry_points
 
 RUBBISH = 0x5A
 GUARD = 4096  # bytes behind every piece of scratch memory
+READ_SCRATCH = ("place_cells", "measure_cells")  # after list_cells, whose runs lie there
 HOPPER = {"MaxSharedMemoryPerBlockOptin": 232448}
 
 
@@ -68,15 +69,17 @@ class _Kernel:
         self._host.launches.append((self._name, grid[0], shared_mem))
         shared = _view(self._library.pw_shared_memory(), shared_mem + GUARD)
         shared[shared_mem:] = RUBBISH
-        self._host.fill_scratch()
+        if self._name not in READ_SCRATCH:
+            self._host.fill_scratch()
         kinds = [kind for kind, _ in entry_points()[self._name].parameters]
         values = [_c_argument(kind, value) for kind, value in zip(kinds, args, strict=True)]
         places = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
         call = getattr(self._library, f"call_{self._name}")
-        for y in range(grid[1] if len(grid) > 1 else 1):
+        rows = grid[1] if len(grid) > 1 else 1
+        for y in range(rows):
             for x in range(grid[0]):
                 shared[:shared_mem] = RUBBISH
-                self._library.pw_run_block(x, y, min(block[0], self._host.threads), call, places)
+                self._library.pw_run_block(x, y, rows, min(block[0], self._host.threads), call, places)
         assert (shared[shared_mem:] == RUBBISH).all(), f"{self._name} wrote behind its shared memory"
         self._host.check_guards(self._name)
 
@@ -112,6 +115,7 @@ class HostGpu:
     """Stands for the module cupy; keeps what it was asked to do."""
 
     ndarray = np.ndarray
+    empty = staticmethod(np.empty)
 
     def __init__(self, threads: int = 1, attributes: dict[str, int] | None = None, memory: int = 8 << 30) -> None:
         self.threads = threads  # of a block, at most

@@ -69,6 +69,19 @@ def test_tables_are_copied_once() -> None:
     assert kernels.counts == Counts(launches=2, copies=2, allocations=2)
 
 
+def test_cells_take_three_launches_and_two_copies() -> None:
+    host = HostGpu()
+    kernels = Kernels(0, cupy=host)
+    grey, labels = np.zeros((3, *SHAPE), np.uint8), np.ones((3, *SHAPE), np.int32)
+    assert len(kernels.measure_cells(grey, labels)) == 3
+    assert kernels.counts == Counts(launches=3, copies=2, allocations=4)  # arena, counts, offsets, rows
+    kernels.measure_cells(grey, labels)
+    assert kernels.counts == Counts(launches=6, copies=4, allocations=4)
+    few = Kernels(0, cupy=host, scratch_bytes=cpu.scratch_bytes("list_cells", *SHAPE)[1] + 256)
+    np.testing.assert_array_equal(few.measure_cells(grey, labels), kernels.measure_cells(grey, labels))
+    assert few.counts == Counts(launches=9, copies=6, allocations=4)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

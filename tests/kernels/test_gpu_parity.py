@@ -125,3 +125,32 @@ def test_render_frames(kernels: Kernels) -> None:
 def test_binarise_frames(kernels: Kernels, shape: tuple[int, int], numbers: tuple[int, ...]) -> None:
     planes = np.zeros((3, shape[0], -(-shape[1] // 64)), np.uint64)
     compare(kernels, "binarise_frames", (frames(*shape), *numbers), planes, np.zeros(3, np.int32))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_measure_cells(kernels: Kernels, shape: tuple[int, int]) -> None:
+    grey = frames(*shape)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    labels = np.where(grey > 60, (y // 9 * 5 + x // 14 * 3) % max(shape[0] * shape[1] // 50, 2), 0).astype(np.int32)
+    labels[1] = 0
+    on_gpu = kernels.put(grey), kernels.put(labels)
+    wanted = cpu.measure_cells(grey, labels, 7)
+    np.testing.assert_array_equal(kernels.measure_cells(*on_gpu, 7), wanted)
+
+
+def test_measure_more_cells_than_there_was_room_for(kernels: Kernels) -> None:
+    labels = np.arange(1, 2 * 64 * 64 + 1, dtype=np.int32).reshape(2, 64, 64)
+    labels[1] -= 64 * 64
+    grey = frames(64, 64, 2)
+    wanted = cpu.measure_cells(grey, labels)
+    assert len(wanted) == 2 * 64 * 64
+    for _ in range(2):
+        np.testing.assert_array_equal(kernels.measure_cells(kernels.put(grey), kernels.put(labels)), wanted)
+
+
+@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (17, OverflowError)])
+def test_labels_are_checked(kernels: Kernels, value: int, error: type[Exception]) -> None:
+    labels = np.ones((3, 4, 4), np.int32)
+    labels[1, 2, 3] = value
+    with pytest.raises(error, match="frame 6"):
+        kernels.measure_cells(kernels.put(np.zeros((3, 4, 4), np.uint8)), kernels.put(labels), 5)
