@@ -3,10 +3,6 @@
 #include <math.h>
 #include <stdint.h>
 
-#include <barrier>
-#include <thread>
-#include <vector>
-
 #define __CUDACC__ 1
 #define __device__
 #define __global__
@@ -22,9 +18,9 @@ struct HostDim {
 };
 static thread_local HostDim threadIdx{0, 0, 0};
 static HostDim blockDim{1, 1, 1}, blockIdx{0, 0, 0}, gridDim{1, 1, 1};
-static std::barrier<>* meeting = nullptr;
+static void (*meet)() = nullptr;
 static inline void __syncthreads() {
-  if (meeting) meeting->arrive_and_wait();
+  if (meet) meet();
 }
 
 template <typename T>
@@ -69,20 +65,12 @@ alignas(64) char pw_shared[300 * 1024];
 }
 extern "C" char* pw_shared_memory() { return pw::pw_shared; }
 
-// runs one block; `call` hands the arguments, by address, to an entry point
-extern "C" void pw_run_block(unsigned x, unsigned y, unsigned rows, unsigned threads, void (*call)(void**), void** arguments) {
+// a thread of a block begins; `barrier` is null where it is the only one
+extern "C" void pw_enter(unsigned thread, unsigned threads, unsigned x, unsigned y, unsigned rows, void (*barrier)()) {
+  threadIdx.x = thread;
+  if (thread) return;
   blockIdx = {x, y, 0};
+  blockDim.x = threads;
   gridDim.y = rows;
-  blockDim = {threads, 1, 1};
-  if (threads == 1) return call(arguments);
-  std::barrier<> all(threads);
-  meeting = &all;
-  std::vector<std::thread> started;
-  for (unsigned t = 0; t < threads; ++t)
-    started.emplace_back([&, t] {
-      threadIdx.x = t;
-      call(arguments);
-    });
-  for (auto& one : started) one.join();
-  meeting = nullptr;
+  meet = barrier;
 }

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from phasewell_kernels.launching import OPTIONS, entry_points
 
+HEADER = Path(__file__).parent / "gpu_on_host.hpp"
 RUBBISH = 0x5A
 GUARD = 4096  # bytes behind every piece of scratch memory
 READ_SCRATCH = ("place_cells", "measure_cells")  # after list_cells, whose runs lie there
@@ -33,20 +34,28 @@ def _folder() -> Any:
 
 @functools.cache
 def _library(source: str) -> ctypes.CDLL:
+    # the one declaration of shared memory that is not a definition stays one
+    calls = "".join(_calling(name) for name in entry_points() if f" {name}(" in source)
+    library = _compile(source.replace("extern __shared__", "extern") + calls, "-std=c++17", "-include", HEADER)
+    library.pw_shared_memory.restype = ctypes.c_void_p
+    return library
+
+
+@functools.cache
+def _blocks() -> ctypes.CDLL:
+    return _compile(HEADER.with_suffix(".cpp").read_text(), "-std=c++20", "-pthread")
+
+
+def _compile(source: str, *options: str | Path) -> ctypes.CDLL:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is not installed: no GPU can be played by the CPU")
     folder = Path(_folder().name)
     path = folder / f"kernel_{len(list(folder.iterdir()))}.cpp"
-    # the one declaration of shared memory that is not a definition stays one
-    calls = "".join(_calling(name) for name in entry_points() if f" {name}(" in source)
-    path.write_text(source.replace("extern __shared__", "extern") + calls)
-    header = Path(__file__).parent / "gpu_on_host.hpp"
-    options = ["-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-ffp-contract=off", "-w", "-include", header]
+    path.write_text(source)
+    options = ("-O1", "-shared", "-fPIC", "-ffp-contract=off", "-w", *options)
     subprocess.run([compiler, *options, path, "-o", path.with_suffix(".so")], check=True)
-    library = ctypes.CDLL(str(path.with_suffix(".so")))
-    library.pw_shared_memory.restype = ctypes.c_void_p
-    return library
+    return ctypes.CDLL(str(path.with_suffix(".so")))
 
 
 def _calling(name: str) -> str:
@@ -79,7 +88,8 @@ class _Kernel:
         for y in range(rows):
             for x in range(grid[0]):
                 shared[:shared_mem] = RUBBISH
-                self._library.pw_run_block(x, y, rows, min(block[0], self._host.threads), call, places)
+                threads = min(block[0], self._host.threads)
+                _blocks().pw_run_block(x, y, rows, threads, self._library.pw_enter, call, places)
         assert (shared[shared_mem:] == RUBBISH).all(), f"{self._name} wrote behind its shared memory"
         self._host.check_guards(self._name)
 
