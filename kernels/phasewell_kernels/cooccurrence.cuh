@@ -43,57 +43,63 @@ PW_DEVICE LevelPairs take_level_pairs(Scratch& fast) {
   return pairs;
 }
 
-// counts the pairs (a[x], b[x]), for this thread
+// counts the pairs (a[x], b[x]), for this thread; none if count <= 0
 PW_DEVICE void count_level_pairs(LevelPairs& pairs, const uint8_t* a, const uint8_t* b, int32_t count) {
   for (int32_t x = 0; x < count; ++x) atomic_add(pairs.table[level_code(a[x], b[x])], 1u);
 }
 
 PW_DEVICE void finish_level_pairs(LevelPairs&) {}
+PW_DEVICE bool has_difference(const LevelPairs&, int32_t) { return true; }
+PW_DEVICE void clear_differences(LevelPairs&) {}
 
 #else
 
 constexpr int32_t CODES = 4096;  // at once
-constexpr int32_t PAIR_LANES = 4;     // tables counted in turn
+constexpr int32_t PAIR_LANES = 4;  // tables counted in turn
 constexpr int32_t LANE_STRIDE = LEVEL_TABLE + 32;  // tables a page apart would wait for each other's stores
 constexpr int32_t LANE_LIMIT = 65535 / PAIR_LANES - 1;  // of one table, so that the sum of all fits 16 bit
 
 struct LevelPairs {
   uint32_t* table;    // (LEVEL_TABLE), all 0 between cells
   uint16_t* lanes;    // (PAIR_LANES, LANE_STRIDE), all 0 between cells
-  uint16_t* codes;    // (CODES + 64)
+  uint16_t* codes;    // (CODES)
   int32_t waiting;    // codes that are not counted yet
-  int32_t counted;    // codes in the lanes
+  int32_t counted;    // codes in a lane, at most
+  uint32_t used;      // bit d: row d of the table holds counts
 };
 
 constexpr int64_t LEVEL_PAIRS_BYTES = taken_bytes(LEVEL_TABLE, sizeof(uint32_t)) +
                                       taken_bytes(PAIR_LANES * LANE_STRIDE, sizeof(uint16_t)) +
-                                      taken_bytes(CODES + 64, sizeof(uint16_t));
+                                      taken_bytes(CODES, sizeof(uint16_t));
 
 PW_DEVICE LevelPairs take_level_pairs(Scratch& fast) {
   LevelPairs pairs{};
   pairs.table = take<uint32_t>(fast, LEVEL_TABLE);
   pairs.lanes = take<uint16_t>(fast, PAIR_LANES * LANE_STRIDE);
-  pairs.codes = take<uint16_t>(fast, CODES + 64);
+  pairs.codes = take<uint16_t>(fast, CODES);
   for (int32_t i = 0; i < LEVEL_TABLE; ++i) pairs.table[i] = 0;
   for (int32_t i = 0; i < PAIR_LANES * LANE_STRIDE; ++i) pairs.lanes[i] = 0;
   return pairs;
 }
 
-// writes at least `count` and at most 64 codes
+#if defined(__AVX512BW__)
+PW_DEVICE __m512i join_codes(__m256i apart, __m256i lower) {
+  return _mm512_or_si512(_mm512_slli_epi16(_mm512_cvtepu8_epi16(apart), 5), _mm512_cvtepu8_epi16(lower));
+}
+#endif
+
+// writes `count` (0..64) codes, and anything behind them, 64 in all
 PW_DEVICE void write_codes(const uint8_t* __restrict__ a, const uint8_t* __restrict__ b, int32_t count,
                            uint16_t* __restrict__ codes) {
 #if defined(__AVX512BW__)
-  const __mmask64 valid = ~(uint64_t)0 >> (64 - count);
-  const __m512i level = _mm512_set1_epi8(31);
+  const __mmask64 valid = _bzhi_u64(~(uint64_t)0, (uint32_t)count);
+  const __m512i level = _mm512_set1_epi8(PAIR_LEVELS - 1);
   const __m512i i = _mm512_and_si512(_mm512_srli_epi16(_mm512_maskz_loadu_epi8(valid, a), 3), level);
   const __m512i j = _mm512_and_si512(_mm512_srli_epi16(_mm512_maskz_loadu_epi8(valid, b), 3), level);
   const __m512i lower = _mm512_min_epu8(i, j), apart = _mm512_sub_epi8(_mm512_max_epu8(i, j), lower);
-  _mm512_storeu_si512(codes, _mm512_or_si512(_mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(apart)), 5),
-                                             _mm512_cvtepu8_epi16(_mm512_castsi512_si256(lower))));
-  if (count > 32)
-    _mm512_storeu_si512(codes + 32,
-                        _mm512_or_si512(_mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(apart, 1)), 5),
-                                        _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(lower, 1))));
+  // both halves, always: whether the second is needed is hard to foresee
+  _mm512_storeu_si512(codes, join_codes(_mm512_castsi512_si256(apart), _mm512_castsi512_si256(lower)));
+  _mm512_storeu_si512(codes + 32, join_codes(_mm512_extracti64x4_epi64(apart, 1), _mm512_extracti64x4_epi64(lower, 1)));
 #else
   for (int32_t x = 0; x < count; ++x) codes[x] = (uint16_t)level_code(a[x], b[x]);
 #endif
@@ -110,6 +116,7 @@ PW_DEVICE void drain_lanes(LevelPairs& pairs) {
       any |= sum[i];
     }
     if (any == 0) continue;
+    pairs.used |= 1u << (row / PAIR_LEVELS);
     for (int32_t i = 0; i < PAIR_LEVELS; ++i) wide[i] += sum[i];
     for (int32_t t = 0; t < PAIR_LANES; ++t)
       for (int32_t i = 0; i < PAIR_LEVELS; ++i) lane[t * LANE_STRIDE + i] = 0;
@@ -134,13 +141,14 @@ PW_DEVICE void count_codes(LevelPairs& pairs) {
   if (pairs.counted > LANE_LIMIT - CODES / PAIR_LANES - PAIR_LANES) drain_lanes(pairs);
 }
 
-// counts the pairs (a[x], b[x])
+// counts the pairs (a[x], b[x]); none if count <= 0
 PW_DEVICE void count_level_pairs(LevelPairs& pairs, const uint8_t* a, const uint8_t* b, int32_t count) {
-  for (; count > 0; count -= 64, a += 64, b += 64) {
-    const int32_t some = low(count, 64);
-    if (pairs.waiting + some > CODES) count_codes(pairs);
+  for (;; count -= 64, a += 64, b += 64) {
+    const int32_t some = low(high(count, 0), 64);
+    if (pairs.waiting > CODES - 64) count_codes(pairs);
     write_codes(a, b, some, pairs.codes + pairs.waiting);
     pairs.waiting += some;
+    if (count <= 64) return;
   }
 }
 
@@ -148,6 +156,9 @@ PW_DEVICE void finish_level_pairs(LevelPairs& pairs) {
   count_codes(pairs);
   drain_lanes(pairs);
 }
+
+PW_DEVICE bool has_difference(const LevelPairs& pairs, int32_t d) { return pairs.used >> d & 1; }
+PW_DEVICE void clear_differences(LevelPairs& pairs) { pairs.used = 0; }
 
 #endif
 

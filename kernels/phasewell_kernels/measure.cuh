@@ -33,12 +33,15 @@ constexpr int64_t LIST_BYTES = SCAN_BYTES;
 // Counts the pairs of a run with columns [left, right) of the next row, which hold a run of the same cell.
 PW_DEVICE void count_pairs_below(LevelPairs& pairs, Shape& shape, const uint8_t* grey, int32_t width, int32_t start,
                                  int32_t end, int32_t left, int32_t right) {
-  for (int32_t step = -1; step <= 1; ++step) {  // from the pixel above to the one below
-    const int32_t from = high(start, left - step), to = low(end, right - step);
-    if (from >= to) continue;
-    (step ? shape.diagonal_pairs : shape.straight_pairs) += to - from;
-    count_level_pairs(pairs, grey + from, grey + width + from + step, to - from);
-  }
+  const uint8_t* next = grey + width;
+  const int32_t from = high(start, left), from_left = high(start, left + 1), from_right = high(start, left - 1);
+  const int32_t straight = high(low(end, right) - from, 0);
+  const int32_t to_left = high(low(end, right + 1) - from_left, 0), to_right = high(low(end, right - 1) - from_right, 0);
+  shape.straight_pairs += straight;
+  shape.diagonal_pairs += to_left + to_right;
+  count_level_pairs(pairs, grey + from, next + from, straight);
+  count_level_pairs(pairs, grey + from_left, next + from_left - 1, to_left);
+  count_level_pairs(pairs, grey + from_right, next + from_right + 1, to_right);
 }
 
 // Adds run i of a cell to its shape and its pairs, for this thread.
@@ -54,6 +57,20 @@ PW_DEVICE void measure_run(const uint8_t* grey, int32_t width, const CellRuns& c
     if (cells.cell[j] == cell)
       count_pairs_below(pairs, shape, row, width, start, end, start_of(runs, j), end_of(runs, j));
 }
+
+#ifdef PW_LEVEL_CODES
+// Asks for the grey values of a cell, so that they are there when it is measured: its rows lie far apart, and each would
+// be waited for. Inlined by force: compilers drop calls of functions that do nothing but this.
+__attribute__((always_inline)) PW_DEVICE void fetch_cell(const uint8_t* grey, int32_t width, const CellRuns& cells,
+                                                         int32_t cell) {
+  for (int32_t k = first_of_cell(cells, cell); k < cells.last[cell]; ++k) {
+    const int32_t i = cells.order[k];
+    const uint8_t* row = grey + (int64_t)cells.row[i] * width;
+    __builtin_prefetch(row + start_of(cells.runs, i));
+    __builtin_prefetch(row + end_of(cells.runs, i) - 1);
+  }
+}
+#endif
 
 PW_DEVICE void write_shape(const Shape& shape, int64_t frame, int32_t label, int64_t* row) {
   row[CELL_FRAME] = frame;
@@ -83,7 +100,10 @@ PW_DEVICE void measure_cell(const uint8_t* grey, int32_t width, const CellRuns& 
   pool_shape(sums->shape, shape);
   PW_BARRIER();
   LevelSums levels{0, 0, 0};
-  PW_EACH(d, PAIR_LEVELS) row[CELL_DIFFERENCES + d] = reduce_difference(pairs.table + d * PAIR_LEVELS, d, levels);
+  PW_EACH(d, PAIR_LEVELS)
+    row[CELL_DIFFERENCES + d] =
+        has_difference(pairs, d) ? reduce_difference(pairs.table + d * PAIR_LEVELS, d, levels) : 0;
+  clear_differences(pairs);
   atomic_add(sums->levels.level, levels.level);
   atomic_add(sums->levels.level_level, levels.level_level);
   atomic_add(sums->levels.count_count, levels.count_count);
@@ -106,8 +126,12 @@ PW_BLOCK_CODE void measure_cells(const uint8_t* grey, int32_t width, CellRuns ce
   LevelPairs pairs = take_level_pairs(fast);
   PW_ONCE *sums = CellSums{empty_shape(), LevelSums{0, 0, 0}};
   PW_BARRIER();
-  for (int32_t cell = part; cell < count; cell += parts)
+  for (int32_t cell = part; cell < count; cell += parts) {
+#ifdef PW_LEVEL_CODES
+    if (cell + 2 * parts < count) fetch_cell(grey, width, cells, cell + 2 * parts);
+#endif
     measure_cell(grey, width, cells, cell, frame, pairs, sums, rows + (int64_t)cell * CELL_COLUMNS);
+  }
 }
 
 }  // namespace pw
