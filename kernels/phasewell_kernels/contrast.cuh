@@ -43,7 +43,9 @@ PW_DEVICE Divisor make_divisor(uint32_t d) {
 
 PW_DEVICE uint32_t divide(uint32_t n, Divisor by) { return (uint32_t)(((uint64_t)n * by.multiplier) >> by.shift); }
 
-constexpr int64_t row_stride(int64_t width) { return (width + 63) / 64 * 64; }
+constexpr int32_t ROW_GAP = 32;  // entries, so that the rows of a ring do not all fall into the same lines of a cache
+
+constexpr int64_t row_stride(int64_t width) { return (width + 63) / 64 * 64 + ROW_GAP; }
 
 template <typename Reduced>
 struct Contrast {
@@ -55,6 +57,7 @@ struct Contrast {
   Divisor by_ratio;
   int32_t* half_widths;             // (radius + 1) of the disc's rows 0..radius
   uint64_t* hot;                    // (words) reduced > floor in the newest row
+  uint8_t* near;                    // (64 words) pieces of LANES columns that a hot one reaches
   uint32_t* touched;                // (maxima_rows, words) whether a word of maxima is not 0
   Reduced* reduced;                 // (stride) newest row, `reach` zeros before and after
   Reduced* kept;                    // (kept_rows, stride) energies
@@ -66,7 +69,7 @@ constexpr int64_t contrast_bytes(int64_t height, int64_t width, int64_t radius, 
   const int64_t maxima_rows = 2 * y + 1 < height ? 2 * y + 1 : height, kept_rows = y + 1 < height ? y + 1 : height;
   const int64_t words = (width + 63) / 64;
   return taken_bytes(1, sizeof(Contrast<uint32_t>)) + taken_bytes(y + 1, sizeof(int32_t)) +
-         taken_bytes(words, sizeof(uint64_t)) + taken_bytes(maxima_rows * words, sizeof(uint32_t)) +
+         taken_bytes(words, sizeof(uint64_t)) + taken_bytes(words * 64, 1) + taken_bytes(maxima_rows * words, sizeof(uint32_t)) +
          taken_bytes(row_stride(width) + 2 * row_stride(x), size) +
          taken_bytes((kept_rows + maxima_rows) * row_stride(width), size);
 }
@@ -80,7 +83,7 @@ PW_DEVICE const Contrast<Reduced>* start_contrast(int32_t height, int32_t width,
   c.height = height;
   c.width = width;
   c.words = plane_words(width);
-  c.stride = c.words * 64;
+  c.stride = c.words * 64 + ROW_GAP;
   c.radius = low(radius, height);
   c.reach = low(radius, width);
   c.maxima_rows = low(2 * c.radius + 1, height);
@@ -89,6 +92,7 @@ PW_DEVICE const Contrast<Reduced>* start_contrast(int32_t height, int32_t width,
   c.by_ratio = make_divisor((uint32_t)ratio);
   c.half_widths = take<int32_t>(fast, c.radius + 1);
   c.hot = take<uint64_t>(fast, c.words);
+  c.near = take<uint8_t>(fast, c.words * 64);
   c.touched = take<uint32_t>(fast, (int64_t)c.maxima_rows * c.words);
   const int32_t pad = plane_words(c.reach) * 64;
   Reduced* padded = take<Reduced>(fast, c.stride + 2 * pad);
@@ -103,6 +107,7 @@ PW_DEVICE const Contrast<Reduced>* start_contrast(int32_t height, int32_t width,
       c.half_widths[y] = low((int32_t)half, c.reach);
     }
   }
+  PW_EACH(piece, c.words * 64) c.near[piece] = 0;
   PW_EACH(i, c.maxima_rows * c.words) c.touched[i] = 0;
   PW_EACH(x, c.stride + 2 * pad) padded[x] = 0;
   PW_EACH(x, c.maxima_rows * c.stride) c.maxima[x] = 0;
@@ -139,28 +144,34 @@ PW_BLOCK_CODE void reduce_row(const Contrast<Reduced>& c, const uint32_t* __rest
   PW_BARRIER();
 }
 
-// whether a bit of the columns [first, last] is set; they may reach beyond the row
-PW_DEVICE bool any_bit(const uint64_t* row, int32_t words, int32_t first, int32_t last) {
-  first = high(first, 0);
-  last = low(last, words * 64 - 1);
-  uint64_t bits = row[first >> 6] & (~(uint64_t)0 << (first & 63));
-  for (int32_t w = first >> 6; w < last >> 6; ++w) {
-    if (bits) return true;
-    bits = row[w + 1];
+// marks the pieces of LANES columns that a disc around a hot column reaches, and perhaps some between them
+template <typename Reduced>
+PW_BLOCK_CODE void mark_near(const Contrast<Reduced>& c) {
+  const int32_t last_column = c.words * 64 - 1, reach = c.reach;
+  PW_EACH(w, c.words) {
+    const uint64_t hot = c.hot[w];
+    if (hot == 0) continue;
+    const uint32_t upper = (uint32_t)(hot >> 32);
+    const int32_t highest = upper ? 32 + highest_bit(upper) : highest_bit((uint32_t)hot);
+    const int32_t first = high(w * 64 + lowest_bit(hot) - reach, 0) / LANES;
+    const int32_t last = low(w * 64 + highest + reach, last_column) / LANES;
+    for (int32_t piece = first; piece <= last; ++piece) store(c.near[piece], (uint8_t)1);
   }
-  return (bits & (~(uint64_t)0 >> (63 - (last & 63)))) != 0;
+  PW_BARRIER();
 }
 
 // draws the disc of every reduced value of row y into the ring, near the hot ones
 template <typename Reduced>
 PW_BLOCK_CODE void spread_row(const Contrast<Reduced>& c, int32_t y) {
   typedef typename Columns<Reduced>::Value Value;
-  const int32_t radius = c.radius, reach = c.reach, rows = c.maxima_rows, stride = c.stride, words = c.words;
+  const int32_t radius = c.radius, rows = c.maxima_rows, words = c.words;
+  const int64_t stride = c.stride;
   const int32_t* __restrict__ half_widths = c.half_widths;
   const int32_t slot = y % rows;
-  PW_EACH(piece, stride / LANES) {
+  PW_EACH(piece, words * 64 / LANES) {
+    if (!c.near[piece]) continue;
+    c.near[piece] = 0;
     const int32_t x = piece * LANES;
-    if (!any_bit(c.hot, words, x - reach, x + LANES - 1 + reach)) continue;
     const Reduced* reduced = c.reduced + x;
     Reduced* maxima = c.maxima + x;
     uint32_t* touched = c.touched + (x >> 6);
@@ -175,13 +186,13 @@ PW_BLOCK_CODE void spread_row(const Contrast<Reduced>& c, int32_t y) {
       }
       if (y + dy < c.height) {
         const int32_t lower = slot + dy < rows ? slot + dy : slot + dy - rows;
-        Value* row = (Value*)(maxima + (int64_t)lower * stride);
+        Value* row = (Value*)(maxima + lower * stride);
         *row = *row < largest ? largest : *row;
         store(touched[lower * words], 1u);
       }
       if (dy && y - dy >= 0) {
         const int32_t upper = slot >= dy ? slot - dy : slot - dy + rows;
-        Value* row = (Value*)(maxima + (int64_t)upper * stride);
+        Value* row = (Value*)(maxima + upper * stride);
         *row = *row < largest ? largest : *row;
         store(touched[upper * words], 1u);
       }

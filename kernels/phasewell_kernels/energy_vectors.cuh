@@ -167,13 +167,14 @@ PW_DEVICE void reduce_vector(const uint32_t* __restrict__ energy, int32_t width,
                              int32_t floor, uint16_t* __restrict__ kept, uint16_t* __restrict__ reduced,
                              uint64_t* __restrict__ hot) {
   const __m512i by = _mm512_set1_epi32((int32_t)multiplier), least = _mm512_set1_epi32(floor);
-  const __m128i right = _mm_cvtsi32_si128(shift);
+  const bool power = multiplier == 1u << 31;  // a division by 2^(shift - 31)
+  const __m128i right = _mm_cvtsi32_si128(power ? shift - 31 : shift);
   for (int32_t w = 0; w * 64 < width; ++w) {
     uint64_t bits = 0;
     for (int32_t x = w * 64; x < w * 64 + 64; x += 16) {
       const __mmask16 lanes = (__mmask16)(x + 16 <= width ? 0xffff : x < width ? (1 << (width - x)) - 1 : 0);
       const __m512i e = _mm512_maskz_load_epi32(lanes, energy + x);
-      const __m512i quotient = divide_vector(e, by, right);
+      const __m512i quotient = power ? _mm512_srl_epi32(e, right) : divide_vector(e, by, right);
       _mm256_store_si256((__m256i*)(kept + x), _mm512_cvtusepi32_epi16(e));
       _mm256_store_si256((__m256i*)(reduced + x), _mm512_cvtepi32_epi16(quotient));
       bits |= (uint64_t)_mm512_cmpgt_epi32_mask(quotient, least) << (x & 63);

@@ -9,8 +9,9 @@
 // levels, which are counted for step 3, and are tested for contrast (contrast.cuh).
 //
 // Ranges: |gx|, |gy| <= 1020, so a square is at most 2,080,800, and the largest sum, of 31 x 31 px, is below 2^31.
-// E <= 520,200. Bytes per frame: 1 read and 1 (2, 4) written a pixel; rings stay in cache or shared memory.
-// budget: find_foreground registers<=112 smem<=0
+// E <= 520,200. Bytes per frame: 1 read and 1 (2, 4) written a pixel; rings stay in cache or shared memory. Where vectors
+// find the levels, pairs of neighbouring levels are counted in a table of 256 KB: half the additions.
+// budget: find_foreground registers<=120 smem<=0
 #ifndef PHASEWELL_TEXTURE_CUH
 #define PHASEWELL_TEXTURE_CUH
 #include "contrast.cuh"
@@ -61,7 +62,7 @@ PW_DEVICE const TextureRows* start_texture(int32_t height, int32_t width, int32_
   rows.half = half;
   rows.ring_rows = half < 0 ? 0 : low(2 * half + 1, height);
   rows.by_area = make_divisor(half < 0 ? 1u : (uint32_t)(4 * (2 * half + 1) * (2 * half + 1)));
-  rows.stride = plane_words(width) * 64;
+  rows.stride = plane_words(width) * 64 + ROW_GAP;
   rows.ring = take<uint32_t>(fast, (int64_t)rows.ring_rows * rows.stride);
   rows.column = take<uint32_t>(fast, rows.stride + 2 * COLUMN_PAD) + COLUMN_PAD;
   rows.spare = take<uint32_t>(fast, rows.stride + 2 * COLUMN_PAD);
@@ -156,18 +157,24 @@ PW_DEVICE void reach_row(const TextureRows& rows, const uint8_t* grey, int32_t y
   }
 }
 
-// total[x] = column sums from x - half to x + half, mirrored at the row's ends
-PW_BLOCK_CODE void sum_windows(const TextureRows& rows) {
-  const int32_t half = rows.half, size = 2 * half + 1, width = rows.width;
-  uint32_t* column = rows.column;
-  PW_EACH(i, size) {
+// column sums beyond the ends of the row: half + 1 before it, half after it
+PW_BLOCK_CODE void mirror_columns(const TextureRows& rows) {
+  const int32_t half = rows.half, width = rows.width;
+  PW_EACH(i, 2 * half + 1) {
     const int32_t x = i <= half ? i - half - 1 : width + i - half - 1;
-    column[x] = column[mirror(x, width)];
+    rows.column[x] = rows.column[mirror(x, width)];
   }
   PW_BARRIER();
+}
+
+// total[x] = column sums from x - half to x + half
+PW_BLOCK_CODE void sum_windows(const TextureRows& rows) {
+  const int32_t half = rows.half, width = rows.width;
+  const uint32_t* column = rows.column;
 #ifdef PW_ENERGY_VECTORS
   sum_windows_vector(column, half, width, rows.total);
 #else
+  const int32_t size = 2 * half + 1;
   uint32_t* __restrict__ total = rows.total;
   const uint32_t* sums = column - half;  // of `power` columns from the place on
   PW_EACH(x, width) total[x] = column[x - half];
@@ -184,8 +191,8 @@ PW_BLOCK_CODE void sum_windows(const TextureRows& rows) {
     sums = to;
     next = next == rows.spare ? rows.other : rows.spare;
   }
-  PW_BARRIER();
 #endif
+  PW_BARRIER();
 }
 
 // squared distance from the background's level
@@ -229,11 +236,13 @@ PW_BLOCK_CODE void stream_energy(const uint8_t* grey, const TextureRows& rows, c
       measure_distances(rows, grey + at);
     } else {
       reach_row(rows, grey, y);
+      mirror_columns(rows);
       sum_windows(rows);
     }
     count_row(rows, energy + at);
     if (contrast) {
       reduce_row(*contrast, rows.total, y);
+      mark_near(*contrast);
       spread_row(*contrast, y);
       if (y >= contrast->radius) judge_row(*contrast, y - contrast->radius, stands);
     }
