@@ -237,9 +237,9 @@ PW_BLOCK_CODE void adjust_frame(const uint8_t* pixels, int32_t height, int32_t w
 
 #ifdef PW_CUDA
 // grid: one block per frame; scratch: `fast` bytes of shared or global memory, `frame` bytes of global memory a block
-PW_KERNEL __launch_bounds__(512, 1) adjust_background(const uint8_t* pixels, int32_t height, int32_t width, int32_t half,
-                                                   int32_t tolerance, uint8_t* grey, char* fast, int64_t fast_stride,
-                                                   char* frame, int64_t frame_stride) {
+PW_KERNEL __launch_bounds__(512, 1) adjust_background(const uint8_t* pixels, int32_t height, int32_t width,
+                                                      int32_t half, int32_t tolerance, uint8_t* grey, char* fast,
+                                                      int64_t fast_stride, char* frame, int64_t frame_stride) {
   const int64_t first = (int64_t)blockIdx.x * height * width;
   pw::adjust_frame(pixels + first, height, width, half, tolerance, grey + first, pw::block_scratch(fast, fast_stride),
                    pw::Scratch{frame + (int64_t)blockIdx.x * frame_stride});

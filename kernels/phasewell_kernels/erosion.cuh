@@ -7,7 +7,7 @@
 // Bits beyond the width are 1 while this goes on. A zero in the frame spreads there as well, but nothing is lost: by
 // steps of at most one more than it has spread already, it reaches every place inside from places inside.
 // Reads 2 radius + 1 rows for every row (a 1000 px row is 128 bytes: from L1 on a CPU) and writes it once.
-// budget: erode_planes registers<=48 smem<=0
+// budget: erode_planes registers<=80 smem<=0
 #ifndef PHASEWELL_EROSION_CUH
 #define PHASEWELL_EROSION_CUH
 #include "grid.cuh"
@@ -26,57 +26,87 @@ PW_DEVICE int32_t disc_half_width(int32_t radius, int32_t y) {
   return root;
 }
 
-// rows of `words` words with one word of ones between them: word w of row r is at r * (words + 1) + w + 1
+constexpr int32_t LEAD_WORDS = ALIGNMENT / sizeof(uint64_t);  // before and after the rows at work: read, never used
+
 constexpr int64_t erode_plane_fast_bytes(int64_t width) {
-  const int64_t words = (width + 63) / 64;
-  return 3 * taken_bytes(ERODED_ROWS * (words + 1) + 2, sizeof(uint64_t));
+  const int64_t length = ERODED_ROWS * ((width + 63) / 64);
+  return 2 * taken_bytes(length + 2 * LEAD_WORDS, sizeof(uint64_t)) + 2 * taken_bytes(length, sizeof(uint64_t));
 }
 
-// narrowed = the bits of `line` (length, and one word more on both sides) that are 1 as are those `step`, 1..63, away
-// to both sides; ones: what is 1 whatever it was
-PW_DEVICE void narrow_line(const uint64_t* __restrict__ line, const uint64_t* __restrict__ ones, int32_t length,
-                           int32_t step, uint64_t* __restrict__ narrowed) {
+// The rows at work, one after the other, and what they are narrowed into.
+struct ErodedRows {
+  uint64_t* line;
+  uint64_t* other;
+  uint64_t* first;  // all ones in the first word of each row, else 0: the columns before it are foreground
+  uint64_t* last;   // the same at the end
+};
+
+// narrowed = the bits of `line` that are 1 as are those `step`, 1..63, away to both sides
+PW_ROW_CODE void narrow_rows(const uint64_t* __restrict__ line, const uint64_t* __restrict__ first,
+                             const uint64_t* __restrict__ last, int32_t length, int32_t step,
+                             uint64_t* __restrict__ narrowed) {
   const int32_t rest = 64 - step;
   PW_EACH(i, length) {
-    const uint64_t right = line[i + 1] >> step | line[i + 2] << rest;
-    const uint64_t left = line[i + 1] << step | line[i] >> rest;
-    narrowed[i + 1] = (line[i + 1] & right & left) | ones[i + 1];
+    const uint64_t right = line[i] >> step | (line[i + 1] | last[i]) << rest;
+    const uint64_t left = line[i] << step | (line[i - 1] | first[i]) >> rest;
+    narrowed[i] = line[i] & right & left;
   }
 }
 
+PW_ROW_CODE void and_rows(const uint64_t* __restrict__ rows, int32_t length, uint64_t* __restrict__ line) {
+  PW_EACH(i, length) line[i] &= rows[i];
+}
+
+PW_ROW_CODE void and_two_rows(const uint64_t* __restrict__ above, const uint64_t* __restrict__ below, int32_t length,
+                              uint64_t* __restrict__ line) {
+  PW_EACH(i, length) line[i] &= above[i] & below[i];
+}
+
+// line (rows [top, bottom) of the frame) &= the rows y above and y below them, as far as there are any
+PW_DEVICE void and_disc_rows(const uint64_t* plane, int32_t height, int32_t words, int32_t top, int32_t bottom,
+                             int32_t y, uint64_t* line) {
+  const uint64_t* rows = plane + (int64_t)top * words;
+  const int64_t apart = (int64_t)y * words;
+  if (y && top >= y && bottom + y <= height) {
+    and_two_rows(rows - apart, rows + apart, (bottom - top) * words, line);
+  } else {
+    const int32_t begin = high(top, y), end = low(bottom, height - y);
+    if (begin < bottom)
+      and_rows(plane + (int64_t)(begin - y) * words, (bottom - begin) * words, line + (int64_t)(begin - top) * words);
+    PW_BARRIER();  // the same words belong to other threads
+    if (y && end > top) and_rows(rows + apart, (end - top) * words, line);
+  }
+  PW_BARRIER();
+}
+
 // rows [top, bottom) of `out`, at most ERODED_ROWS
-PW_DEVICE void erode_rows(const uint64_t* __restrict__ plane, int32_t height, int32_t width, int32_t radius,
-                          int32_t top, int32_t bottom, uint64_t* line, uint64_t* other, const uint64_t* ones,
-                          uint64_t* __restrict__ out) {
-  const int32_t words = plane_words(width), stride = words + 1, length = (bottom - top) * stride;
-  PW_EACH(i, length + 2) line[i] = other[i] = ~(uint64_t)0;
+PW_DEVICE void erode_rows(const uint64_t* plane, int32_t height, int32_t width, int32_t radius, int32_t top,
+                          int32_t bottom, ErodedRows rows, uint64_t* out) {
+  const int32_t words = plane_words(width), length = (bottom - top) * words;
+  const uint64_t beyond = ~last_word_mask(width);
+  PW_EACH(i, length) rows.line[i] = ~(uint64_t)0;
   PW_BARRIER();
   int32_t y = 0, half = low(disc_half_width(radius, 0), width);  // beyond the frame there is nothing to narrow
   while (y <= radius) {
     int32_t next = half;
     for (; y <= radius && next == half; ++y) {
-      for (int32_t side = y ? -y : 0; side <= y; side += y ? 2 * y : 1) {
-        const int32_t first = high(top, -side), last = low(bottom, height - side);
-        uint64_t* __restrict__ to = line + 1 - (int64_t)top * stride;
-        PW_EACH_2D(row, x, first, last, 0, words)
-          to[(int64_t)row * stride + x] &= plane[(int64_t)(row + side) * words + x] | ones[x + 1];
-        PW_BARRIER();
-      }
+      and_disc_rows(plane, height, words, top, bottom, y, rows.line);
       next = y < radius ? low(disc_half_width(radius, y + 1), width) : 0;
     }
+    PW_EACH(row, bottom - top) rows.line[row * words + words - 1] |= beyond;
+    PW_BARRIER();
     for (int32_t done = 0; done < half - next;) {
       const int32_t step = low(low(done + 1, half - next - done), 63);
-      narrow_line(line, ones, length, step, other);
+      narrow_rows(rows.line, rows.first, rows.last, length, step, rows.other);
       PW_BARRIER();
-      uint64_t* const swapped = line;
-      line = other;
-      other = swapped;
+      uint64_t* const narrowed = rows.other;
+      rows.other = rows.line;
+      rows.line = narrowed;
       done += step;
     }
     half = next;
   }
-  PW_EACH_2D(row, x, top, bottom, 0, words)
-    out[(int64_t)row * words + x] = line[(int64_t)(row - top) * stride + x + 1] & ~ones[x + 1];
+  PW_EACH(i, length) out[(int64_t)top * words + i] = rows.line[i] & ~(rows.last[i] & beyond);
   PW_BARRIER();
 }
 
@@ -84,25 +114,31 @@ PW_DEVICE void erode_rows(const uint64_t* __restrict__ plane, int32_t height, in
 // fast: erode_plane_fast_bytes(width). out must not be plane.
 PW_BLOCK_CODE void erode_plane(const uint64_t* plane, int32_t height, int32_t width, int32_t radius, uint64_t* out,
                                Scratch fast) {
-  const int32_t words = plane_words(width), stride = words + 1, length = ERODED_ROWS * stride + 2;
+  const int32_t words = plane_words(width), length = ERODED_ROWS * words;
   radius = low(radius, height + width);  // such a disc covers the frame from every pixel
-  uint64_t* line = take<uint64_t>(fast, length);
-  uint64_t* other = take<uint64_t>(fast, length);
-  uint64_t* ones = take<uint64_t>(fast, length);
+  ErodedRows rows;
+  rows.line = take<uint64_t>(fast, length + 2 * LEAD_WORDS) + LEAD_WORDS;
+  rows.other = take<uint64_t>(fast, length + 2 * LEAD_WORDS) + LEAD_WORDS;
+  rows.first = take<uint64_t>(fast, length);
+  rows.last = take<uint64_t>(fast, length);
   PW_EACH(i, length) {
-    const int32_t w = (i + stride - 1) % stride;  // words: the word between two rows
-    ones[i] = w < words - 1 ? 0 : w == words - 1 ? ~last_word_mask(width) : ~(uint64_t)0;
+    rows.first[i] = i % words == 0 ? ~(uint64_t)0 : 0;
+    rows.last[i] = i % words == words - 1 ? ~(uint64_t)0 : 0;
+  }
+  PW_ONCE {
+    rows.line[-1] = rows.other[-1] = 0;
+    for (int32_t i = 0; i <= LEAD_WORDS - 1; ++i) rows.line[length + i] = rows.other[length + i] = 0;
   }
   PW_BARRIER();
   for (int32_t top = 0; top < height; top += ERODED_ROWS)
-    erode_rows(plane, height, width, radius, top, low(top + ERODED_ROWS, height), line, other, ones, out);
+    erode_rows(plane, height, width, radius, top, low(top + ERODED_ROWS, height), rows, out);
 }
 
 }  // namespace pw
 
 #ifdef PW_CUDA
 // grid: one block per frame; scratch: erode_plane_fast_bytes(width) of shared or global memory
-PW_KERNEL __launch_bounds__(512) erode_planes(const uint64_t* planes, int32_t height, int32_t width, int32_t radius,
+PW_KERNEL __launch_bounds__(512, 1) erode_planes(const uint64_t* planes, int32_t height, int32_t width, int32_t radius,
                                               uint64_t* out, char* fast, int64_t fast_stride) {
   const int64_t first = (int64_t)blockIdx.x * height * pw::plane_words(width);
   pw::erode_plane(planes + first, height, width, radius, out + first, pw::block_scratch(fast, fast_stride));

@@ -128,7 +128,8 @@ constexpr int64_t sum_frame_bytes(int64_t width) {
          taken_bytes(3 * (width / 4), 2) + taken_bytes(3 * (width / 8), 2);
 }
 
-// integers (QUALITY_INTEGERS), rows (height) and columns (width) of pixels (height, width). fast: sum_frame_bytes(width)
+// integers (QUALITY_INTEGERS), rows (height) and columns (width) of pixels (height, width).
+// fast: sum_frame_bytes(width)
 PW_BLOCK_CODE void sum_frame(const uint8_t* pixels, int32_t height, int32_t width, int64_t* integers, uint32_t* rows,
                              uint32_t* columns, Scratch fast) {
   uint16_t* sums = take<uint16_t>(fast, width);

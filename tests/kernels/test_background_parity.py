@@ -58,7 +58,7 @@ def test_narrow_frames_and_flat_ones(shape: tuple[int, ...]) -> None:
 
 
 def test_every_width_of_the_sums() -> None:
-    """Rests of 16 bits and of 32, prefix sums of 16 and of 32, offsets whose sums of four leave a byte, totals beyond 31."""
+    """Rests and prefix sums of 16 and of 32 bits, offsets whose sums of four leave a byte, totals beyond 31 bits."""
     random = np.random.default_rng(3)
     noise = random.normal(120, 6, (1, 320, 330)).clip(0, 255).astype(np.uint8)
     for half, tolerance in ((130, 3), (160, 8), (120, 255), (127, 20), (200, 255)):
