@@ -59,8 +59,8 @@ PW_DEVICE void measure_run(const uint8_t* grey, int32_t width, const CellRuns& c
 }
 
 #ifdef PW_LEVEL_CODES
-// Asks for the grey values of a cell, so that they are there when it is measured: its rows lie far apart, and each would
-// be waited for. Inlined by force: compilers drop calls of functions that do nothing but this.
+// Asks for the grey values of a cell, so that they are there when it is measured: its rows lie far apart, and each
+// would be waited for. Inlined by force: compilers drop calls of functions that do nothing but this.
 __attribute__((always_inline)) PW_DEVICE void fetch_cell(const uint8_t* grey, int32_t width, const CellRuns& cells,
                                                          int32_t cell) {
   for (int32_t k = first_of_cell(cells, cell); k < cells.last[cell]; ++k) {

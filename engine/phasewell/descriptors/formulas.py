@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasewell.cells import DESCRIPTOR_NAMES
-from phasewell.descriptors.integers import LEVELS, CellIntegers
+from phasewell.descriptors.integers import CellIntegers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+CELLS_AT_ONCE = 4096  # columns and what is computed from them stay in cache
+
+
 def compute_values(integers: CellIntegers) -> Floats:
     """Return (cells, 12) float64 in the order of DESCRIPTORS, NaN where undefined; `integers` in host memory."""
-    columns = _compute_shape(integers) | _compute_texture(integers)
-    return np.stack([columns[name] for name in DESCRIPTOR_NAMES], axis=1)
+    values = np.empty((len(integers.area), len(DESCRIPTOR_NAMES)))
+    for first in range(0, len(values), CELLS_AT_ONCE):
+        part = slice(first, first + CELLS_AT_ONCE)
+        some = CellIntegers(*(column[part] for column in integers))
+        columns = _compute_shape(some) | _compute_texture(some)
+        for k, name in enumerate(DESCRIPTOR_NAMES):
+            values[part, k] = columns[name]
+    return values
 
 
 def _compute_shape(integers: CellIntegers) -> dict[str, Floats]:
@@ -72,12 +81,14 @@ def _compute_axes(integers: CellIntegers) -> tuple[Floats, Floats]:
 def _compute_texture(integers: CellIntegers) -> dict[str, Floats]:
     """Return the six co-occurrence properties; all NaN where a cell has no pair of neighbours."""
     pairs = integers.straight_pairs + integers.diagonal_pairs  # <= 2^26
-    levels = np.arange(LEVELS)
-    contrast = (integers.differences * levels**2).sum(axis=1)  # integers, <= 2^36
-    dissimilarity = (integers.differences * levels).sum(axis=1)
-    homogeneity = np.zeros(len(pairs))
-    for level in range(LEVELS):
-        homogeneity = homogeneity + integers.differences[:, level] / (1.0 + level * level)
+    contrast, dissimilarity, homogeneity = np.zeros_like(pairs), np.zeros_like(pairs), np.zeros(len(pairs))
+    for difference, count in enumerate(np.ascontiguousarray(integers.differences.T)):
+        if not count.any():  # most cells have few large differences, and adding 0 changes no bit
+            continue
+        weighted = count * difference
+        dissimilarity += weighted
+        contrast += weighted * difference  # integers, <= 2^36
+        homogeneity += count / (1.0 + difference * difference)
     # (entries of the symmetric matrix)^2 x variance of the levels; <= 2^62
     entries = 2 * pairs
     variance = entries * integers.sum_level_level - integers.sum_level * integers.sum_level

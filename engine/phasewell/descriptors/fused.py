@@ -46,7 +46,7 @@ def split_rows(rows: Rows) -> CellIntegers:
     columns: dict[str, Any] = dict(zip(COLUMNS, np.split(np.ascontiguousarray(rows.T), bounds), strict=True))
     wide = {
         "bbox": np.ascontiguousarray(columns["bbox"].T, np.int32),
-        "differences": np.ascontiguousarray(columns["differences"].T),
+        "differences": columns["differences"].T,  # the formulas go through it column by column
     }
     return CellIntegers(**{name: wide.get(name, column[0]) for name, column in columns.items()})
 
