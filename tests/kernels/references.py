@@ -9,7 +9,6 @@ import numpy as np
 from harness import Case
 from phasewell_kernels import cpu
 
-
 NEGATIVE_LABEL, LARGE_LABEL = -1, -2  # what list_cells returns for labels that are refused
 
 
