@@ -27,12 +27,21 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python benchmarks/readme_table.py --check
+	$(BIN)/python benchmarks/kernels_page.py --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev        ## rates of this machine (idle, minutes); rows under benchmarks/results, then the README
+# other people's programs have pins of their own, so they get a virtual environment of their own
+$(VENV)-peers/.done: $(NATIVE)
+	test -x $(VENV)-peers/bin/python || $(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet ".[peers]"
+	touch $@
+
+bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes); rows under benchmarks/results, then the pages
+	$(VENV)-peers/bin/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/kernels_page.py
 	$(BIN)/python benchmarks/descriptors.py
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/simulated_screen.py build/bench --rates
@@ -42,4 +51,4 @@ fuzz: $(VENV)/.dev         ## 100,000 small random frames through every kernel u
 	$(BIN)/python tests/kernels/harness.py fuzz 100000 1 100
 
 clean:
-	rm -rf $(VENV) build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import resource
-import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from phasewell.frames import FrameBatch
 from rows import write_rows
 from skimage.feature import graycomatrix, graycoprops
 from skimage.measure import regionprops_table
+from timing import Work, measure
 
 SIDE_PX = 1000
 MEAN_AREA_PX = {150: 480, 600: 317}  # cells a frame -> mean pixels a cell
@@ -63,25 +64,6 @@ def describe_with_scikit_image(frame: np.ndarray, labels: np.ndarray) -> np.ndar
     return np.column_stack([*shape, texture])
 
 
-def measure(work: dict[str, Callable[[], Any]]) -> dict[str, dict[str, float]]:
-    """Return CPU milliseconds of each piece of work, measured in turns: first call apart, then the repeats."""
-    samples: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(REPEATS + 1):
-        for name, call in work.items():
-            start = time.process_time()
-            call()
-            samples[name].append((time.process_time() - start) * 1e3)
-    return {
-        name: {
-            "first_ms": values[0],
-            "p50_ms": float(np.median(values[1:])),
-            "p95_ms": float(np.quantile(values[1:], 0.95)),
-            "spread": float((max(values[1:]) - min(values[1:])) / np.median(values[1:])),
-        }
-        for name, values in samples.items()
-    }
-
-
 def compare(cells: int) -> list[dict[str, Any]]:
     """Return one row per boundary for frames of this many cells; the peer does the same work inside it."""
     frame, labels = draw_frame(cells, seed=cells)
@@ -100,14 +82,16 @@ def compare(cells: int) -> list[dict[str, Any]]:
     work: dict[str, Callable[[], Any]] = {"copy": lambda: np.copyto(target, stack)}
     work |= {f"ours: {name}": call for name, call in ours.items()}
     work |= {f"peer: {name}": call for name, call in peers.items()}
-    cost = measure(work)
-    ceiling = 2 * stack.nbytes / 1e9 / (cost["copy"]["p50_ms"] / 1e3)
+    cost = {
+        name: times.cpu for name, times in measure({name: Work(call) for name, call in work.items()}, REPEATS).items()
+    }
+    ceiling = 2 * stack.nbytes / 1e9 / (cost["copy"].p50_ms / 1e3)
     rows = []
     for boundary, call in ours.items():
-        times, peer_ms = cost[f"ours: {boundary}"], cost[f"peer: {boundary}"]["p50_ms"]
+        times, peer_ms = cost[f"ours: {boundary}"], cost[f"peer: {boundary}"].p50_ms
         found, wanted = call(), peers[boundary]()
         relative = (np.abs(found - wanted) / np.maximum(np.abs(wanted), 1e-300)).max(axis=0)
-        rate = (frames.nbytes + stack.nbytes) / 1e9 / (times["p50_ms"] / 1e3)
+        rate = (frames.nbytes + stack.nbytes) / 1e9 / (times.p50_ms / 1e3)
         rows.append(
             {
                 "boundary": boundary,
@@ -115,9 +99,9 @@ def compare(cells: int) -> list[dict[str, Any]]:
                 "frame": f"synthetic, {SIDE_PX} x {SIDE_PX} uint8",
                 "cells_per_frame": len(found),
                 "covered_share": float((labels > 0).mean()),
-                "frames_per_s_per_core": 1e3 / times["p50_ms"],
-                "cells_per_s_per_core": 1e3 * len(found) / times["p50_ms"],
-                **times,
+                "frames_per_s_per_core": 1e3 / times.p50_ms,
+                "cells_per_s_per_core": 1e3 * len(found) / times.p50_ms,
+                **asdict(times),
                 "repeats": REPEATS,
                 "clock": "CPU time of the process, median; sides measured in turns",
                 "gb_per_s": rate,
@@ -127,7 +111,7 @@ def compare(cells: int) -> list[dict[str, Any]]:
                 "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                 "peer": "scikit-image regionprops_table, then graycomatrix and graycoprops per cell",
                 "peer_p50_ms": peer_ms,
-                "times_the_peer": peer_ms / times["p50_ms"],
+                "times_the_peer": peer_ms / times.p50_ms,
                 "parity": {
                     "same_bits_when_repeated": found.tobytes() == call().tobytes(),
                     "max_relative_difference": dict(zip(DESCRIPTOR_NAMES, relative.tolist(), strict=True)),

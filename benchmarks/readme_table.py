@@ -20,16 +20,25 @@ BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 def main() -> int:
     """Write the README's part, or with --check return 1 when it is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    text = README.read_text(encoding="utf-8")
+    return replace_measured(README, [*accuracy(), "", *potency(), "", *speed()], asks_for_check(__doc__))
+
+
+def asks_for_check(description: str | None) -> bool:
+    """Return whether the command line says --check."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--check", action="store_true", help="write nothing; status 1 when the page is out of date")
+    return bool(parser.parse_args().check)
+
+
+def replace_measured(page: Path, lines: list[str], check: bool) -> int:
+    """Put `lines` between the two comments of a page; with `check` only return 1 when that would change it."""
+    text = page.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    new = before + BEGIN + "\n".join([*accuracy(), "", *potency(), "", *speed()]) + "\n" + END + after
+    new = before + BEGIN + "\n".join(lines) + "\n" + END + after
     if check:
         return int(new != text)
-    README.write_text(new, encoding="utf-8")
+    page.write_text(new, encoding="utf-8")
     return 0
 
 
@@ -82,6 +91,15 @@ def potency() -> list[str]:
 def speed() -> list[str]:
     """Return rates with their boundary and conditions."""
     lines = ["| speed | rate | conditions |", "|---|---|---|"]
+    for row in read_rows("kernels"):
+        if row["who"] != "phasewell kernels" or row["cores"] != "2 processes":
+            continue
+        peer = f"{row['times_the_best_peer']:.0f} x {row['best_peer']} in the same run"
+        if row["boundary"].startswith("frames to labels"):
+            what = f"fused kernels, frames to labels and 12 descriptors, preset `{row['preset']}` ({peer})"
+            lines.append(_rate(what, row["frames_per_s"], row))
+        elif row["boundary"].startswith("labels and adjusted"):
+            lines.append(_rate(f"12 descriptors of given labels ({peer})", row["cells_per_s"], row, "cells/s"))
     for row in read_rows("simulated_rates"):
         lines.append(_rate("store to committed cell table, array engine", row["run_frames_per_s"], row))
     for row in read_rows("simulation"):
@@ -96,7 +114,7 @@ def speed() -> list[str]:
 
 def _rate(what: str, rate: float | None, row: dict[str, Any], unit: str = "frames/s") -> str:
     under = row["conditions"]
-    shown = "not measured" if rate is None else f"{rate:.0f} {unit}"
+    shown = "not measured" if rate is None else f"{rate:,.0f} {unit}"
     cells = f"{row['cells_per_frame']:.0f} cells a frame, " if row.get("cells_per_frame") else ""
     return f"| {what} | {shown} | {cells}{under['cores']} cores {under['processor']}, commit {under['commit']} |"
 
