@@ -11,6 +11,7 @@ void bind_erosion(nb::module_& m);
 void bind_quality(nb::module_& m);
 void bind_render(nb::module_& m);
 void bind_scratch(nb::module_& m);
+void bind_split(nb::module_& m);
 void bind_texture(nb::module_& m);
 
 NB_MODULE(cpu, m) {
@@ -23,5 +24,6 @@ NB_MODULE(cpu, m) {
   bind_quality(m);
   bind_render(m);
   bind_scratch(m);
+  bind_split(m);
   bind_texture(m);
 }

@@ -269,4 +269,22 @@ def measure_cells(
     co-occurrence. All pixels of one label in one frame are one cell.
     grey (frames, height, width) uint8, labels of the same shape int32, 0 = background.
     Raises ValueError for negative labels, OverflowError for labels above the number of pixels of a frame.
+def split(
+    planes: NDArray[Any],
+    grey: NDArray[Any],
+    depth: int,
+    seam_level: int,
+    remove_touching: bool,
+    labels: NDArray[Any],
+    counts: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Part touching cells at their necks; number the parts 1..counts in raster order of their first pixels.
+
+    planes as in `remove_small`, grey (frames, height, width) uint8, background-adjusted; labels (frames, height, width)
+    int32, 0 = background, and counts (frames) int32 are written whole. depth (at least 1) is in sixteenths of a pixel
+    summed over 5 x 5 pixels: basins of the smoothed distance to the background merge while the lower summit stands less
+    than that above the saddle. seam_level (0..255): with more than 0, pixels whose 5 x 5 mean exceeds the background
+    level by more than that count as background for the distance. `remove_touching` leaves out what touches the frame.
     """
