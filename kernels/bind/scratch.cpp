@@ -11,6 +11,7 @@
 #include "../phasewell_kernels/components.cuh"
 #include "../phasewell_kernels/erosion.cuh"
 #include "../phasewell_kernels/quality.cuh"
+#include "../phasewell_kernels/split.cuh"
 #include "../phasewell_kernels/texture.cuh"
 #include "door.hpp"
 
@@ -51,6 +52,8 @@ const std::map<std::string, Entry> ENTRIES = {
     {"remove_walls",
      {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::remove_walls_bytes(height, width)}; }}},
     {"erode_planes", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::erode_plane_fast_bytes(width), 0}; }}},
+    {"split_frames",
+     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::split_bytes(height, width)}; }}},
     {"sum_frames", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::sum_frame_bytes(width), 0}; }}},
     {"render_frames", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
     {"scale_images", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},

@@ -269,6 +269,8 @@ def measure_cells(
     co-occurrence. All pixels of one label in one frame are one cell.
     grey (frames, height, width) uint8, labels of the same shape int32, 0 = background.
     Raises ValueError for negative labels, OverflowError for labels above the number of pixels of a frame.
+    """
+
 def split(
     planes: NDArray[Any],
     grey: NDArray[Any],

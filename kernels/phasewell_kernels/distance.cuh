@@ -60,13 +60,8 @@ PW_DEVICE int32_t mirrored(int32_t i, int32_t size) {
   }
 }
 
-PW_DEVICE uint32_t near_sixteenths(uint32_t square) {  // exact: 256 * 163^2 < 2^23
-#ifdef PW_CUDA
-  return (uint32_t)__fsqrt_rn((float)(square * 256));
-#else
-  return (uint32_t)sqrtf((float)(square * 256));
-#endif
-}
+// 256 * 163^2 < 2^23: the correctly rounded root has the floor of the exact one (a test looks at all of them)
+PW_DEVICE uint32_t near_sixteenths(uint32_t square) { return (uint32_t)sqrtf((float)(square * 256)); }
 
 // Distance along columns, up to `cap`; every thread has columns of its own, so rows need no barrier between them.
 template <typename T>

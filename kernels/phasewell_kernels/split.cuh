@@ -141,7 +141,7 @@ PW_BLOCK_CODE int32_t split_pieces(const uint64_t* plane, const uint8_t* grey, i
 #ifdef PW_CUDA
 // One block per frame. arena: (frames, stride) bytes. planes: (frames, height, words); grey, labels: (frames, height,
 // width); counts: (frames).
-PW_KERNEL __launch_bounds__(512) split_frames(const uint64_t* planes, const uint8_t* grey, int32_t height, int32_t width,
+PW_KERNEL __launch_bounds__(512, 1) split_frames(const uint64_t* planes, const uint8_t* grey, int32_t height, int32_t width,
                                               int32_t depth, int32_t seam_level, int32_t remove_touching, int32_t* labels,
                                               int32_t* counts, char* arena, int64_t stride) {
   const int64_t f = blockIdx.x, size = (int64_t)height * width;
