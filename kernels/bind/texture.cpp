@@ -7,11 +7,13 @@ namespace {
 
 void check_range(const std::string& function, const std::string& name, int64_t value, int64_t least, int64_t most) {
   if (value < least || value > most)
-    door::refuse(function, name + " " + std::to_string(value) + ": expected " + std::to_string(least) + ".." + std::to_string(most));
+    door::refuse(function, name + " " + std::to_string(value) + ": expected " + std::to_string(least) + ".." +
+                               std::to_string(most));
 }
 
 void measure_energies(door::In<uint8_t, door::Frames> grey, int32_t half, door::Out<uint32_t, door::Frames> energy,
-                      door::Out<uint32_t, nb::shape<-1, pw::LEVELS>> counts, int32_t threads, const std::string& instructions) {
+                      door::Out<uint32_t, nb::shape<-1, pw::LEVELS>> counts, int32_t threads,
+                      const std::string& instructions) {
   const std::string who = "measure_energies";
   const auto frames = (int64_t)grey.shape(0), height = (int64_t)grey.shape(1), width = (int64_t)grey.shape(2);
   door::check_sides(who, height, width);
@@ -96,7 +98,8 @@ void bind_texture(nb::module_& m) {
         "Write the level of every energy.");
   m.def("choose_threshold", &choose_threshold, "counts"_a.noconvert(), "percent"_a, "floor"_a, "cap"_a,
         "instructions"_a = "best", "Return the threshold of a histogram of levels.");
-  m.def("binarise_frames", &binarise_frames, "grey"_a.noconvert(), "half"_a, "ratio"_a, "radius"_a, "percent"_a, "floor"_a,
-        "cap"_a, "planes"_a.noconvert(), "thresholds"_a.noconvert(), "threads"_a = 1, "instructions"_a = "best",
+  m.def("binarise_frames", &binarise_frames, "grey"_a.noconvert(), "half"_a, "ratio"_a, "radius"_a, "percent"_a,
+        "floor"_a, "cap"_a, "planes"_a.noconvert(), "thresholds"_a.noconvert(), "threads"_a = 1,
+        "instructions"_a = "best",
         "Write the bit planes of the foreground after step 3 and the threshold of every frame.");
 }

@@ -1,8 +1,8 @@
 // texture.cpp: steps 2 and 3 on a CPU, frame by frame.
 #include "texture.hpp"
 
-static void measure(const uint8_t* grey, int32_t height, int32_t width, int32_t half, uint32_t* energy, uint32_t* counts,
-                    pw::Scratch scratch) {
+static void measure(const uint8_t* grey, int32_t height, int32_t width, int32_t half, uint32_t* energy,
+                    uint32_t* counts, pw::Scratch scratch) {
   const pw::Scratch fast = {scratch.at + pw::measure_energy_frame_bytes(width)};
   pw::measure_energy<uint32_t>(grey, height, width, half, 0, 0, 0, energy, nullptr, counts, scratch, fast);
 }

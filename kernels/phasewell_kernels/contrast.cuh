@@ -6,7 +6,7 @@
 // last neighbour has passed. Outside of the frame counts as 0.
 //
 // Ranges: Reduced is uint16_t where r >= 8 (E / 8 <= 65,025; energies are kept clipped to 65,535, which still is
-// above every reduced value) and uint32_t else. Bytes: all rows live in fast scratch; out goes a plane of 1/8 byte a px.
+// above every reduced value) and uint32_t else. Bytes: rows live in fast scratch; 1/8 byte a px goes out.
 #ifndef PHASEWELL_CONTRAST_CUH
 #define PHASEWELL_CONTRAST_CUH
 #include "energy_vectors.cuh"
@@ -35,7 +35,7 @@ struct Divisor {
   int32_t shift;
 };
 
-// n / d = n multiplier >> shift for n < 2^31, d < 2^30: multiplier exceeds 2^shift / d by less than d / 2^shift of itself
+// n / d = n multiplier >> shift for n < 2^31, d < 2^30, because n (multiplier d - 2^shift) < 2^shift
 PW_DEVICE Divisor make_divisor(uint32_t d) {
   const int32_t shift = 31 + (d > 1 ? highest_bit(d - 1) + 1 : 0);
   return Divisor{(uint32_t)((((uint64_t)1 << shift) + d - 1) / d), shift};
@@ -69,7 +69,8 @@ constexpr int64_t contrast_bytes(int64_t height, int64_t width, int64_t radius, 
   const int64_t maxima_rows = 2 * y + 1 < height ? 2 * y + 1 : height, kept_rows = y + 1 < height ? y + 1 : height;
   const int64_t words = (width + 63) / 64;
   return taken_bytes(1, sizeof(Contrast<uint32_t>)) + taken_bytes(y + 1, sizeof(int32_t)) +
-         taken_bytes(words, sizeof(uint64_t)) + taken_bytes(words * 64, 1) + taken_bytes(maxima_rows * words, sizeof(uint32_t)) +
+         taken_bytes(words, sizeof(uint64_t)) + taken_bytes(words * 64, 1) +
+         taken_bytes(maxima_rows * words, sizeof(uint32_t)) +
          taken_bytes(row_stride(width) + 2 * row_stride(x), size) +
          taken_bytes((kept_rows + maxima_rows) * row_stride(width), size);
 }

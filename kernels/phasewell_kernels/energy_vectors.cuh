@@ -15,7 +15,9 @@
 
 namespace pw {
 
-PW_DEVICE __m512i grey_vector(const uint8_t* at) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i*)at)); }
+PW_DEVICE __m512i grey_vector(const uint8_t* at) {
+  return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i*)at));
+}
 
 // second - first of three neighbours, the middle one twice; 16-bit lanes
 PW_DEVICE __m512i sobel_vector(const uint8_t* first[3], const uint8_t* second[3]) {
@@ -101,7 +103,9 @@ PW_DEVICE void store_clipped(uint8_t* at, __mmask16 lanes, __m512i energy) {
 PW_DEVICE void store_clipped(uint16_t* at, __mmask16 lanes, __m512i energy) {
   _mm512_mask_cvtusepi32_storeu_epi16(at, lanes, energy);
 }
-PW_DEVICE void store_clipped(uint32_t* at, __mmask16 lanes, __m512i energy) { _mm512_mask_storeu_epi32(at, lanes, energy); }
+PW_DEVICE void store_clipped(uint32_t* at, __mmask16 lanes, __m512i energy) {
+  _mm512_mask_storeu_epi32(at, lanes, energy);
+}
 
 // Replaces window sums by energies, in `total`; writes them clipped, and their levels, of which up to 15 more. Levels
 // from 255 on are written as 255 and counted.

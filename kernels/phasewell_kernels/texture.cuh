@@ -9,8 +9,8 @@
 // levels, which are counted for step 3, and are tested for contrast (contrast.cuh).
 //
 // Ranges: |gx|, |gy| <= 1020, so a square is at most 2,080,800, and the largest sum, of 31 x 31 px, is below 2^31.
-// E <= 520,200. Bytes per frame: 1 read and 1 (2, 4) written a pixel; rings stay in cache or shared memory. Where vectors
-// find the levels, pairs of neighbouring levels are counted in a table of 256 KB: half the additions.
+// E <= 520,200. Bytes per frame: 1 read and 1 (2, 4) written a pixel; rings stay in cache or shared memory. Where
+// vectors find the levels, pairs of neighbouring levels are counted in a table of 256 KB: half the additions.
 // budget: find_foreground registers<=120 smem<=0
 #ifndef PHASEWELL_TEXTURE_CUH
 #define PHASEWELL_TEXTURE_CUH
@@ -252,8 +252,8 @@ PW_BLOCK_CODE void stream_energy(const uint8_t* grey, const TextureRows& rows, c
 }
 
 constexpr int64_t measure_energy_bytes(int64_t height, int64_t width, int64_t half, int64_t ratio, int64_t radius) {
-  return texture_rows_bytes(height, width, half) +
-         (ratio ? contrast_bytes(height, width, radius, ratio < NARROW_RATIO ? sizeof(uint32_t) : sizeof(uint16_t)) : 0);
+  const int64_t size = ratio < NARROW_RATIO ? sizeof(uint32_t) : sizeof(uint16_t);
+  return texture_rows_bytes(height, width, half) + (ratio ? contrast_bytes(height, width, radius, size) : 0);
 }
 
 // in the memory of a frame: only where vectors count pairs of levels
@@ -262,8 +262,8 @@ constexpr int64_t measure_energy_frame_bytes(int64_t width) {
 }
 
 // Energies, their histogram of levels, and which pixels stand out.
-//   grey (height, width); half 0..MAX_TEXTURE_HALF, or -1 for no texture step; ratio 0 (no contrast test) .. ENERGY_LIMIT;
-//   radius 0..16384; floor 0..ENERGY_LIMIT
+//   grey (height, width); half 0..MAX_TEXTURE_HALF, or -1 for no texture step
+//   ratio 0 (no contrast test) .. ENERGY_LIMIT; radius 0..16384; floor 0..ENERGY_LIMIT
 //   energy (height, width), clipped to the type's maximum: take a type whose maximum is above the threshold's cap
 //   stands (height, plane_words(width)) or null with ratio 0: pixels at or below `floor` may have any bit, and so may
 //   the bits beyond the width
@@ -301,8 +301,8 @@ constexpr int64_t energy_size(int64_t cap) { return cap < 255 ? 1 : cap < 65535 
 
 constexpr int64_t find_foreground_bytes(int64_t height, int64_t width, const ForegroundNumbers& n) {  // frame scratch
   return taken_bytes(height * width, energy_size(n.cap)) +
-         taken_bytes(n.ratio ? height * ((width + 63) / 64) : 0, sizeof(uint64_t)) + taken_bytes(LEVELS, sizeof(uint32_t)) +
-         measure_energy_frame_bytes(width);
+         taken_bytes(n.ratio ? height * ((width + 63) / 64) : 0, sizeof(uint64_t)) +
+         taken_bytes(LEVELS, sizeof(uint32_t)) + measure_energy_frame_bytes(width);
 }
 
 template <typename Energy>
