@@ -101,7 +101,10 @@ PW_DEVICE void write_codes(const uint8_t* __restrict__ a, const uint8_t* __restr
   _mm512_storeu_si512(codes, join_codes(_mm512_castsi512_si256(apart), _mm512_castsi512_si256(lower)));
   _mm512_storeu_si512(codes + 32, join_codes(_mm512_extracti64x4_epi64(apart, 1), _mm512_extracti64x4_epi64(lower, 1)));
 #else
-  for (int32_t x = 0; x < count; ++x) codes[x] = (uint16_t)level_code(a[x], b[x]);
+  for (int32_t x = 0; x < count; ++x) {  // level_code in narrow integers
+    const uint8_t i = a[x] >> 3, j = b[x] >> 3, lower = i < j ? i : j, upper = i < j ? j : i;
+    codes[x] = (uint16_t)((uint16_t)(uint8_t)(upper - lower) << 5 | lower);
+  }
 #endif
 }
 
