@@ -109,7 +109,7 @@ def peer_chains(material: Material) -> list[Chain]:
     recipe = make_recipe(SegmentationConfig(preset="paper-r"), PIXEL_SIZE_UM)
     half = half_window_px(BackgroundConfig().window_um, PIXEL_SIZE_UM)
     frame, grey, labels = material.frames[0], material.grey[0], material.labels[0]
-    mask, target = material.foreground[0].astype(np.uint8), np.empty_like(material.frames)
+    mask = material.foreground[0].astype(np.uint8)
 
     def whole(segment: Callable[..., Any], describe: Callable[..., Any]) -> tuple[Any, Any]:
         found = segment(frame, recipe, half)
@@ -121,7 +121,13 @@ def peer_chains(material: Material) -> list[Chain]:
     ]
     for who in PIECE_PEERS:
         chains.append(_repeated(Chain(PIECES, who, "", 1, partial(peers.count_pieces, mask, who)), 10))
-    return [*chains, _repeated(Chain(COPY, "NumPy", "", len(target), partial(np.copyto, target, material.frames)), 50)]
+    return chains
+
+
+def copy_chain(material: Material) -> Chain:
+    """Return what bounds all others: the frames copied."""
+    target = np.empty_like(material.frames)
+    return _repeated(Chain(COPY, "NumPy", "", len(target), partial(np.copyto, target, material.frames)), 50)
 
 
 def _repeated(chain: Chain, times: int) -> Chain:
@@ -134,11 +140,16 @@ def _repeated(chain: Chain, times: int) -> Chain:
     return replace(chain, frames=chain.frames * times, call=call)
 
 
-def one_core(cells: int) -> Mapping[str, Callable[[], Any]]:
+def all_chains(material: Material, threads: int, with_peers: bool) -> list[Chain]:
+    """Return every chain; `threads` are those of the kernels."""
+    ours = [*our_chains(material, "kernels", threads), *our_chains(material, "arrays", 1)]
+    theirs = peer_chains(material) if with_peers else []
+    return [*ours, pieces_chain(material, threads), copy_chain(material), *theirs]
+
+
+def one_core(cells: int, with_peers: bool) -> Mapping[str, Callable[[], Any]]:
     """Return everything that runs on one core, by name: what a worker holds."""
-    material = make_material(cells)
-    chains = [*our_chains(material, "kernels", 1), *our_chains(material, "arrays", 1), pieces_chain(material, 1)]
-    return {chain.name: chain.call for chain in [*chains, *peer_chains(material)]}
+    return {chain.name: chain.call for chain in all_chains(make_material(cells), 1, with_peers)}
 
 
 def pieces_chain(material: Material, threads: int) -> Chain:

@@ -16,7 +16,7 @@ from phasewell.descriptors.integers import LEVELS, count_cells
 from phasewell.device import Device
 from phasewell.inference.preparation import prepare_frames
 from phasewell.quality.metrics import _sum_frames
-from phasewell.segmentation import components, make_recipe
+from phasewell.segmentation import components, make_recipe, segment_adjusted
 from phasewell.segmentation.discs import erode
 from phasewell.segmentation.recipe import Recipe
 from phasewell.segmentation.split import split_pieces
@@ -92,6 +92,7 @@ def segmentation_steps(material: Material, preset: Literal["paper-r", "phase"]) 
         yield plane_step("remove walls", preset, mask, cpu.remove_walls, recipe.wall_depth_px, components.remove_walls)
         mask = components.remove_walls(ARRAYS, mask, recipe.wall_depth_px)
     yield split_step(preset, mask, grey, recipe) if recipe.split_depth else label_step(preset, mask)
+    yield fused_step(preset, grey, recipe)
 
 
 def binarise_step(grey: Array, recipe: Recipe, preset: str, contrast: bool) -> Step:
@@ -183,6 +184,22 @@ def split_step(preset: str, mask: Array, grey: Array, recipe: Recipe) -> Step:
         lambda isa: cpu.split(planes, grey, depth, seam, True, labels, counts, instructions=isa),
         lambda: [labels[:1]],
         lambda: [_number(*split_pieces(np, mask[:1], grey[:1], depth, seam))],
+    )
+
+
+def fused_step(preset: Literal["paper-r", "phase"], grey: Array, recipe: Recipe) -> Step:
+    """Return steps 2 to 8 in one call, as the engine makes it."""
+    labels, counts = np.empty(grey.shape, np.int32), np.empty(len(grey), np.int32)
+    numbers = np.array(recipe.as_numbers(*grey.shape[1:]), np.int32)
+    config = SegmentationConfig(preset=preset)
+    return Step(
+        "steps 2 to 8 in one",
+        preset,
+        "frame read, labels written",
+        grey[0].nbytes + labels[0].nbytes,
+        lambda isa: cpu.segment(grey, numbers, labels, counts, instructions=isa),
+        lambda: [labels[:1]],
+        lambda: [segment_adjusted(grey[:1], PIXEL_SIZE_UM, ARRAYS, config)],
     )
 
 

@@ -9,6 +9,7 @@ What is missing is named, and then no rows are written either.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import resource
 import sys
@@ -24,11 +25,9 @@ from chains import (
     PIECES,
     Chain,
     Material,
+    all_chains,
     make_material,
     one_core,
-    our_chains,
-    peer_chains,
-    pieces_chain,
     run_fused,
 )
 from kernel_frames import PIXEL_SIZE_UM
@@ -37,6 +36,7 @@ from numpy.typing import NDArray
 from phasewell.cells import DESCRIPTOR_NAMES
 from phasewell.descriptors import describe_adjusted
 from phasewell.device import Device
+from phasewell.segmentation import components
 from rows import write_rows
 from timing import Times, Work, measure
 from workers import Workers
@@ -70,7 +70,7 @@ def main() -> int:
     missing: list[str] = []
     rows: list[dict[str, Any]] = []
     for cells in CELLS[:1] if quick else CELLS:
-        found = measure_frames(cells, rounds=2 if quick else 9, missing=missing)
+        found = measure_frames(cells, rounds=1 if quick else 9, missing=missing)
         print("\n".join(summary(found)))
         rows += found
     for reason in missing:
@@ -86,8 +86,11 @@ def measure_frames(cells: int, rounds: int, missing: list[str]) -> list[dict[str
     load = os.getloadavg()[0]
     material = make_material(cells)
     steps = list(find_steps(material, missing))
-    with Workers(one_core, cells) as workers:
-        chains, work = gather_chains(material, workers)
+    absent = [name for name in DISTRIBUTIONS if not _installed(name)]
+    missing += [f"peer {name}: not installed; pip install '.[peers]'" for name in absent]
+    with Workers(one_core, cells, not absent) as workers:
+        chains = all_chains(material, len(workers), not absent)
+        work = chain_work(chains, workers)
         work |= {f"{isa}|{step.kernel}|{step.preset}": step_work(step, isa) for step in steps for isa in INSTRUCTIONS}
         times = measure(work, rounds)
         results = {chain.name: workers.result(chain.name) for chain in chains}
@@ -143,15 +146,8 @@ def step_work(step: Step, isa: str) -> Work:
     return Work(lambda: step.run(isa), KERNEL_FRAMES, step.prepare, repeats=5)
 
 
-def gather_chains(material: Material, workers: Workers) -> tuple[list[Chain], dict[str, Work]]:
-    """Return every chain, and as work: on one core, on two processes, and ours on two threads of this process."""
-    kernels = our_chains(material, "kernels", len(workers))
-    chains = [
-        *kernels,
-        pieces_chain(material, len(workers)),
-        *our_chains(material, "arrays", 1),
-        *peer_chains(material),
-    ]
+def chain_work(chains: list[Chain], workers: Workers) -> dict[str, Work]:
+    """Return the chains as work: on one core, on a process per core, and the kernels on threads of this process."""
     work: dict[str, Work] = {}
     for chain in chains:
         repeats = 3 if chain.who == "phasewell kernels" else 1
@@ -162,9 +158,9 @@ def gather_chains(material: Material, workers: Workers) -> tuple[list[Chain], di
 
             frames = chain.frames * count
             work[f"{_spread_over(count)}|{chain.name}"] = Work(call, frames, None, repeats, lambda: workers.seconds)
-    for chain in kernels:
-        work[f"2 threads|{chain.name}"] = Work(chain.call, chain.frames, None, 3)
-    return chains, work
+        if chain.who == "phasewell kernels":
+            work[f"{len(workers)} threads|{chain.name}"] = Work(chain.call, chain.frames, None, 3)
+    return work
 
 
 def chain_rows(
@@ -233,6 +229,8 @@ def _against_peers(chain: Chain, spread: str, times: dict[str, Times]) -> dict[s
         cores, boundary, who = key.split("|")[:3]
         if cores == same_cores and boundary == chain.boundary and not who.startswith("phasewell") and who != "mahotas":
             rivals[who] = spell.wall.p50_ms
+    if not rivals:
+        return {}
     best = min(rivals, key=lambda who: rivals[who])
     own = times[f"{spread}|{chain.name}"].wall.p50_ms
     ratios = {who: spell / own for who, spell in rivals.items()}
@@ -243,7 +241,7 @@ def chain_parity(chain: Chain, results: dict[str, Any], material: Material) -> d
     """Return how far the numbers agree: bit for bit for ours, in counts and shares for others'."""
     found = results[chain.name]
     if chain.boundary == PIECES:
-        return {"pieces_of_first_frame": int(found), "expected": int(results[_name(PIECES, "SciPy")])}
+        return {"pieces_of_first_frame": int(found), "expected": _count_pieces(material)}
     if chain.boundary == DESCRIPTORS:
         arrays = Device("cpu", "arrays")
         wanted = describe_adjusted(material.grey, material.labels, PIXEL_SIZE_UM, arrays).values
@@ -347,6 +345,17 @@ def _spread_over(cores: int) -> str:
 
 def _gigabytes(size: int, times: Times) -> float:
     return size / 1e6 / times.wall.p50_ms
+
+
+def _count_pieces(material: Material) -> int:
+    return components.label_pieces(Device("cpu", "arrays"), material.foreground[:1])[1]
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        return bool(importlib.metadata.version(distribution))
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def _peak_mb() -> float:
