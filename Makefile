@@ -36,7 +36,7 @@ types: $(VENV)/.dev
 # other people's programs have pins of their own, so they get a virtual environment of their own
 $(VENV)-peers/.done: $(NATIVE)
 	test -x $(VENV)-peers/bin/python || $(PYTHON) -m venv $(VENV)-peers
-	$(VENV)-peers/bin/python -m pip install --quiet ".[peers]"
+	$(VENV)-peers/bin/python -m pip install --quiet --editable ".[peers]"
 	touch $@
 
 bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes); rows under benchmarks/results, then the pages
