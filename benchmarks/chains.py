@@ -25,7 +25,7 @@ PRESETS: tuple[Literal["paper-r", "phase"], ...] = ("paper-r", "phase")
 
 FUSED = "frames to labels and 12 descriptors: background, eight steps, descriptors; store excluded"
 DESCRIPTORS = "labels and adjusted frames to 12 descriptors"
-PIECES = "a binary frame to its 8-connected pieces"
+PIECES = "a binary frame (a bit plane for the kernels, else a byte a pixel) to labels of its 8-connected pieces"
 COPY = "frames copied"
 
 CHAIN_PEERS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {

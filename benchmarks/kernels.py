@@ -42,6 +42,7 @@ from timing import Times, Work, measure
 from workers import Workers
 
 CELLS = (150, 600)  # a frame
+CORES = 2
 INSTRUCTIONS = ("plain", "avx2", "avx512")
 DISTRIBUTIONS = (
     "scikit-image", "opencv-python-headless", "connected-components-3d", "mahotas", "cp_measure", "nyxus", "numba",
@@ -67,6 +68,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few turns, 150 cells, no rows written")
     quick = parser.parse_args().quick
+    if len(os.sched_getaffinity(0)) != CORES:
+        print(f"expected {CORES} cores, so that rows compare: taskset --cpu-list 0,1 python ...", file=sys.stderr)
+        return 1
     missing: list[str] = []
     rows: list[dict[str, Any]] = []
     for cells in CELLS[:1] if quick else CELLS:
@@ -91,7 +95,11 @@ def measure_frames(cells: int, rounds: int, missing: list[str]) -> list[dict[str
     with Workers(one_core, cells, not absent) as workers:
         chains = all_chains(material, len(workers), not absent)
         work = chain_work(chains, workers)
-        work |= {f"{isa}|{step.kernel}|{step.preset}": step_work(step, isa) for step in steps for isa in INSTRUCTIONS}
+        work |= {
+            f"{isa}|{step.kernel}|{step.preset}": step_work(step, isa, 1 if rounds == 1 else 5)
+            for step in steps
+            for isa in INSTRUCTIONS
+        }
         times = measure(work, rounds)
         results = {chain.name: workers.result(chain.name) for chain in chains}
     copy_gb = {
@@ -141,9 +149,9 @@ def find_steps(material: Material, missing: list[str]) -> Iterator[Step]:
             yield step
 
 
-def step_work(step: Step, isa: str) -> Work:
+def step_work(step: Step, isa: str, repeats: int) -> Work:
     """Return a kernel as work on all frames, on one core."""
-    return Work(lambda: step.run(isa), KERNEL_FRAMES, step.prepare, repeats=5)
+    return Work(lambda: step.run(isa), KERNEL_FRAMES, step.prepare, repeats)
 
 
 def chain_work(chains: list[Chain], workers: Workers) -> dict[str, Work]:
@@ -218,6 +226,8 @@ def _chain_bytes(chain: Chain, material: Material) -> tuple[str, int]:
         return "frame read, labels written", frame + labels
     if chain.boundary == DESCRIPTORS:
         return "frame and labels read", frame + labels
+    if chain.who.startswith("phasewell"):
+        return "plane read, labels written", frame // 8 + labels
     return "frame read, labels written", frame + labels
 
 
