@@ -12,6 +12,10 @@
 
 namespace pw {
 
+#ifdef PW_DISTANCE_VECTORS
+#define COUNTING _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#endif
+
 constexpr int32_t STAYS = 4;  // steps are numbered by the neighbour's place among the 3 x 3 pixels in raster order
 
 constexpr int64_t most_basins(int64_t height, int64_t width) { return ((height + 1) / 2) * ((width + 1) / 2); }
@@ -82,6 +86,25 @@ PW_DEVICE int32_t step_row(const uint64_t* row, const Grid<T>& heights, int32_t 
     if (!row[w]) continue;
     const T* at = row_of(heights, y) + w * 64;
     find_steps(at - heights.pitch, at, at + heights.pitch, steps);
+#ifdef PW_DISTANCE_VECTORS
+    const __m512i table = _mm512_maskz_loadu_epi32(0x1FF, offsets);
+    for (int32_t part = 0; part < 64; part += 16) {
+      const auto mine = (__mmask16)(row[w] >> part);
+      if (!mine) continue;
+      int32_t* to = own + w * 64 + part;
+      const __m512i step = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)(steps + part)));
+      const __m512i here = _mm512_add_epi32(_mm512_set1_epi32(y * width + w * 64 + part), COUNTING);
+      const __m512i target = _mm512_add_epi32(here, _mm512_permutexvar_epi32(step, table));
+      const __mmask16 back = _mm512_mask_cmplt_epi32_mask(mine, step, _mm512_set1_epi32(STAYS - 1));  // rows above
+      _mm512_mask_storeu_epi32(to, mine, _mm512_mask_i32gather_epi32(target, back, target, labels, 4));
+      uint32_t stay = _mm512_mask_cmpeq_epi32_mask(mine, step, _mm512_set1_epi32(STAYS));
+      for (; stay; stay &= stay - 1) {
+        const int32_t i = lowest_bit(stay);
+        summit[basins] = at[part + i];
+        to[i] = ~basins++;
+      }
+    }
+#else
     for (uint64_t bits = row[w]; bits; bits &= bits - 1) {
       const int32_t i = lowest_bit(bits), x = w * 64 + i, step = steps[i];
       const int32_t target = y * width + x + offsets[step];
@@ -92,6 +115,7 @@ PW_DEVICE int32_t step_row(const uint64_t* row, const Grid<T>& heights, int32_t 
       }
       own[x] = value;
     }
+#endif
   }
   return basins;
 }
@@ -99,6 +123,23 @@ PW_DEVICE int32_t step_row(const uint64_t* row, const Grid<T>& heights, int32_t 
 // returns whether a pixel of the row is still on its way
 PW_DEVICE bool follow_row(const uint64_t* row, int32_t y, int32_t width, int32_t* labels) {
   int32_t* own = labels + (int64_t)y * width;
+#ifdef PW_DISTANCE_VECTORS
+  uint32_t pending = 0;
+  for (int32_t w = plane_words(width) - 1; w >= 0; --w)
+    for (int32_t part = row[w] ? 48 : -1; part >= 0; part -= 16) {
+      const auto mine = (__mmask16)(row[w] >> part);
+      int32_t* at = own + w * 64 + part;
+      __m512i value = _mm512_maskz_loadu_epi32(mine, at);
+      auto open = (__mmask16)(mine & ~_mm512_movepi32_mask(value));
+      for (int32_t round = 0; open && round < 6; ++round) {  // chains within the vector get half as long each time
+        value = _mm512_mask_i32gather_epi32(value, open, value, labels, 4);
+        _mm512_mask_storeu_epi32(at, open, value);
+        open &= (__mmask16)~_mm512_movepi32_mask(value);
+      }
+      pending |= open;
+    }
+  return pending != 0;
+#else
   int32_t pending = -1;  // negative while all are
   for (int32_t w = plane_words(width) - 1; w >= 0; --w)
     for (uint64_t bits = row[w]; bits;) {
@@ -110,6 +151,7 @@ PW_DEVICE bool follow_row(const uint64_t* row, int32_t y, int32_t width, int32_t
       pending &= reached;
     }
   return pending >= 0;
+#endif
 }
 #endif
 

@@ -44,15 +44,37 @@ PW_DEVICE int32_t number_groups(const uint64_t* plane, int32_t height, int32_t w
 #ifdef PW_ROWS
   (void)firsts, (void)scratch;
   int32_t count = 0;
+  int32_t* of_basin = basins.parent;
+  for (int32_t i = 0; i < basins.count; ++i) of_basin[i] = -1;
+  const auto number_of = [&](int32_t basin) {
+    int32_t& own = number[basins.group[basin]];
+    if (own < 0) own = ++count;
+    return of_basin[basin] = own;
+  };
   for (int32_t y = 0; y < height; ++y)
     for (int32_t w = 0; w < words; ++w) {
+      const uint64_t word = plane[(int64_t)y * words + w];
       int32_t* at = labels + (int64_t)y * width + w * 64;
-      for (uint64_t bits = plane[(int64_t)y * words + w]; bits; bits &= bits - 1) {
-        int32_t& label = at[lowest_bit(bits)];
-        int32_t& own = number[basins.group[~label]];
-        if (own < 0) own = ++count;
-        label = own;
+#ifdef PW_DISTANCE_VECTORS
+      for (int32_t part = 0; word >> part; part += 16) {
+        const auto mine = (__mmask16)(word >> part);
+        const __m512i basin = _mm512_ternarylogic_epi32(_mm512_maskz_loadu_epi32(mine, at + part), COUNTING, COUNTING, 0x0F);
+        __m512i label = _mm512_mask_i32gather_epi32(basin, mine, basin, of_basin, 4);
+        const auto fresh = (uint32_t)(_mm512_movepi32_mask(label) & mine);
+        if (fresh) {
+          for (uint32_t bits = fresh; bits; bits &= bits - 1) number_of(~at[part + lowest_bit(bits)]);
+          label = _mm512_mask_i32gather_epi32(basin, mine, basin, of_basin, 4);
+        }
+        _mm512_mask_storeu_epi32(at + part, mine, label);
+        if (part == 48) break;
       }
+#else
+      for (uint64_t bits = word; bits; bits &= bits - 1) {
+        int32_t& label = at[lowest_bit(bits)];
+        const int32_t known = of_basin[~label];
+        label = known < 0 ? number_of(~label) : known;
+      }
+#endif
     }
   return count;
 #else
