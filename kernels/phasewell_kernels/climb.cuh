@@ -13,7 +13,7 @@
 namespace pw {
 
 #ifdef PW_DISTANCE_VECTORS
-#define COUNTING _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define PW_COUNTING _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 #endif
 
 constexpr int32_t STAYS = 4;  // steps are numbered by the neighbour's place among the 3 x 3 pixels in raster order
@@ -93,7 +93,7 @@ PW_DEVICE int32_t step_row(const uint64_t* row, const Grid<T>& heights, int32_t 
       if (!mine) continue;
       int32_t* to = own + w * 64 + part;
       const __m512i step = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)(steps + part)));
-      const __m512i here = _mm512_add_epi32(_mm512_set1_epi32(y * width + w * 64 + part), COUNTING);
+      const __m512i here = _mm512_add_epi32(_mm512_set1_epi32(y * width + w * 64 + part), PW_COUNTING);
       const __m512i target = _mm512_add_epi32(here, _mm512_permutexvar_epi32(step, table));
       const __mmask16 back = _mm512_mask_cmplt_epi32_mask(mine, step, _mm512_set1_epi32(STAYS - 1));  // rows above
       _mm512_mask_storeu_epi32(to, mine, _mm512_mask_i32gather_epi32(target, back, target, labels, 4));

@@ -58,7 +58,7 @@ PW_DEVICE int32_t number_groups(const uint64_t* plane, int32_t height, int32_t w
 #ifdef PW_DISTANCE_VECTORS
       for (int32_t part = 0; word >> part; part += 16) {
         const auto mine = (__mmask16)(word >> part);
-        const __m512i basin = _mm512_ternarylogic_epi32(_mm512_maskz_loadu_epi32(mine, at + part), COUNTING, COUNTING, 0x0F);
+        const __m512i basin = _mm512_ternarylogic_epi32(_mm512_maskz_loadu_epi32(mine, at + part), PW_COUNTING, PW_COUNTING, 0x0F);
         __m512i label = _mm512_mask_i32gather_epi32(basin, mine, basin, of_basin, 4);
         const auto fresh = (uint32_t)(_mm512_movepi32_mask(label) & mine);
         if (fresh) {
