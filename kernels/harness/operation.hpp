@@ -15,6 +15,7 @@
 #include "../cpu/erosion.hpp"
 #include "../cpu/quality.hpp"
 #include "../cpu/render.hpp"
+#include "../cpu/split.hpp"
 #include "../cpu/texture.hpp"
 #include "../phasewell_kernels/grid.cuh"
 #include "case.hpp"
@@ -29,6 +30,7 @@
   each(ErosionTable, erosion)       \
   each(QualityTable, quality)       \
   each(RenderTable, render)         \
+  each(SplitTable, split)           \
   each(TextureTable, texture)       \
   each(VocabularyTable, vocabulary)
 

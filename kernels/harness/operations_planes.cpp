@@ -1,4 +1,4 @@
-// operations_planes.cpp: erosion and the steps on connected pieces.
+// operations_planes.cpp: erosion, the steps on connected pieces and the split of touching cells.
 #include "operation.hpp"
 
 namespace {
@@ -73,6 +73,29 @@ void run_label(const Runner& runner, Case& worked) {
   });
 }
 
+void draw_split(Chance& chance, Case& made) {
+  const Sides sides = draw_sides(chance);
+  give_plane(chance, made, sides);
+  give_grey(chance, made, sides);
+  made.give_number("depth", chance.one_in(20) ? chance.within(1, 1 << 30) : chance.within(1, 400));
+  made.give_number("seam_level", chance.one_in(3) ? 0 : chance.within(1, 255));
+  made.give_number("remove_touching", chance.within(0, 1));
+}
+
+void run_split(const Runner& runner, Case& worked) {
+  const int32_t h = worked.height("grey"), w = worked.width("grey");
+  const auto* plane = worked.in<uint64_t>("plane");
+  const auto* grey = worked.in<uint8_t>("grey");
+  const auto depth = (int32_t)worked.number("depth"), seam_level = (int32_t)worked.number("seam_level");
+  const bool remove_touching = worked.number("remove_touching") != 0;
+  auto* labels = worked.result<int32_t>("labels", {h, w});
+  Returned<int32_t> count(worked, "count");
+  runner.block(pw::split_bytes(h, w), [&](pw::Scratch scratch) {
+    const auto split = runner.tables->split->split_pieces;
+    count.put(split(plane, grey, h, w, depth, seam_level, remove_touching, labels, scratch));
+  });
+}
+
 }  // namespace
 
 void add_plane_operations(std::vector<Operation>& all) {
@@ -82,4 +105,5 @@ void add_plane_operations(std::vector<Operation>& all) {
   all.push_back({"clean_objects", draw_pieces, run_clean_objects});
   all.push_back({"remove_walls", draw_pieces, run_remove_walls});
   all.push_back({"label_pieces", draw_label, run_label});
+  all.push_back({"split", draw_split, run_split});
 }

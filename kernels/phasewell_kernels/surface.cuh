@@ -112,7 +112,9 @@ template <typename T>
 PW_DEVICE void smooth_word(const T* __restrict__ sums, uint64_t word, T* __restrict__ heights) {
   T sum[64];
   for (int32_t x = 0; x < 64; ++x) {
-    const T five = (T)(sums[x - 2] + sums[x - 1] + sums[x] + sums[x + 1] + sums[x + 2]);
+    // unsigned: columns beyond the frame hold anything, and are masked below
+    const T five = (T)((uint32_t)sums[x - 2] + (uint32_t)sums[x - 1] + (uint32_t)sums[x] + (uint32_t)sums[x + 1] +
+                       (uint32_t)sums[x + 2]);
     sum[x] = five ? five : (T)1;
   }
 #ifdef PW_DISTANCE_VECTORS

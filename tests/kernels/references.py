@@ -117,6 +117,14 @@ def cells(case: Case) -> Case:
     return {"count": np.asarray(len(rows), np.int32), "rows": rows}
 
 
+def split(case: Case) -> Case:
+    grey = case["grey"][None]
+    labels, counts = np.empty(grey.shape, np.int32), np.empty(1, np.int32)
+    numbers = number(case, "depth"), number(case, "seam_level"), bool(number(case, "remove_touching"))
+    cpu.split(case["plane"][None], grey, *numbers, labels, counts)
+    return {"labels": labels[0], "count": counts[0]}
+
+
 REFERENCES: dict[str, Callable[[Case], Case]] = {
     "scan": scan,
     "gather": gather,
@@ -134,5 +142,6 @@ REFERENCES: dict[str, Callable[[Case], Case]] = {
     "clean_objects": in_place(lambda plane, width, limit: cpu.clean_objects(plane, width, limit // 3, limit)),
     "remove_walls": in_place(cpu.remove_walls),
     "cells": cells,
+    "split": split,
     "label_pieces": label_pieces,
 }

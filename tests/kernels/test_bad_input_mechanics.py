@@ -146,6 +146,19 @@ CALLS: dict[str, Call] = {
         ("labels", "counts"),
         ("planes", "labels"),
     ),
+    "split": Call(
+        lambda: {
+            "planes": planes(),
+            "grey": grey(),
+            "depth": 40,
+            "seam_level": 30,
+            "remove_touching": True,
+            "labels": empty(np.int32, N, H, W),
+            "counts": empty(np.int32, N),
+        },
+        ("labels", "counts"),
+        ("planes", "grey", "labels"),
+    ),
     "measure_cells": Call(lambda: {"grey": grey(), "labels": (grey() // 64).astype(np.int32)}, (), ("grey", "labels")),
 }
 WITHOUT_ARRAYS = {"scratch_bytes"}
