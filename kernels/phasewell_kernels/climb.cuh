@@ -1,9 +1,9 @@
 // climb.cuh: every foreground pixel climbs the surface to its summit; pixels of one summit form a basin.
 //
 // A pixel steps to the highest of its 3 x 3 pixels, of equals the first in raster order. Basins are numbered in raster
-// order of their summits. While pixels climb, `labels` holds the position of the pixel they stepped to (>= 0), or ~basin.
-// One thread takes steps in raster order, where steps back are resolved at once, then in reverse order, and again while
-// any is left; a block of many follows the chains, which only ever get shorter.
+// order of their summits. While pixels climb, `labels` holds where they stepped to (>= 0), or ~basin.
+// One thread takes steps in raster order, where steps back are resolved at once, then sweeps over what is left in reverse
+// and in raster order by turns; a block of many follows the chains, which only ever get shorter.
 // Bytes per frame: surface 2 h * w read; labels 4 h * w zeroed, those of the foreground written and read about three times.
 // No two summits touch: at most ceil(height / 2) * ceil(width / 2), for 2^24 px less than 2^23 basins.
 #ifndef PHASEWELL_CLIMB_CUH
@@ -73,38 +73,86 @@ PW_DEVICE void find_steps(const T* __restrict__ above, const T* __restrict__ at,
   for (int32_t x = 0; x < 64; ++x) steps[x] = (uint8_t)step[x];
 }
 
-// Takes the steps of one row in raster order; returns the next free basin number.
+#ifdef PW_DISTANCE_VECTORS
+// Values of the 16 pixels at `at`: those in `open` hold the number of their step, and take ~basin from where it leads
+// if that is known: from the rows named by `steps` (bits by step number), and along their own row as far as it reaches.
+PW_DEVICE __m512i follow_steps(__m512i value, __mmask16 open, const int32_t* at, int32_t width, uint32_t steps) {
+  const __m512i step = value;
+  for (int32_t i = 0; i < 9; ++i) {
+    if (i / 3 == 1 || !(steps >> i & 1)) continue;
+    const __mmask16 takes = _mm512_mask_cmpeq_epi32_mask(open, step, _mm512_set1_epi32(i));
+    const __m512i there = _mm512_maskz_loadu_epi32(takes, at + (i / 3 - 1) * (int64_t)width + i % 3 - 1);
+    value = _mm512_mask_mov_epi32(value, _mm512_movepi32_mask(there), there);
+  }
+  const __mmask16 from_left = _mm512_mask_cmpeq_epi32_mask(open, step, _mm512_set1_epi32(STAYS - 1));
+  const __mmask16 from_right = _mm512_mask_cmpeq_epi32_mask(open, step, _mm512_set1_epi32(STAYS + 1));
+  if (!(from_left | from_right)) return value;
+  const __m512i before = _mm512_maskz_loadu_epi32((__mmask16)(from_left << 15), at - 16);
+  const __m512i behind = _mm512_maskz_loadu_epi32((__mmask16)(from_right >> 15), at + 16);
+  for (__mmask16 known = 0;;) {
+    const __m512i left = _mm512_alignr_epi32(value, before, 15), right = _mm512_alignr_epi32(behind, value, 1);
+    value = _mm512_mask_mov_epi32(value, from_left & _mm512_movepi32_mask(left), left);
+    value = _mm512_mask_mov_epi32(value, from_right & _mm512_movepi32_mask(right), right);
+    const __mmask16 now = _mm512_movepi32_mask(value);
+    if (now == known) return value;
+    known = now;
+  }
+}
+
+// Follows the steps of a row's pixels in `open`, from the left or from the right, and keeps those that stay unknown.
+PW_DEVICE void follow_row(uint64_t* open, int32_t y, int32_t width, bool leftwards, int32_t* labels) {
+  const int32_t words = plane_words(width);
+  for (int32_t i = 0; i < words; ++i) {
+    const int32_t w = leftwards ? words - 1 - i : i;
+    if (!open[w]) continue;
+    uint64_t left = 0;
+    for (int32_t part = 0; part < 4; ++part) {
+      const int32_t shift = 16 * (leftwards ? 3 - part : part);
+      const auto mine = (__mmask16)(open[w] >> shift);
+      if (!mine) continue;
+      int32_t* at = labels + (int64_t)y * width + w * 64 + shift;
+      const __m512i value = follow_steps(_mm512_maskz_loadu_epi32(mine, at), mine, at, width, 0x1FF);
+      _mm512_mask_storeu_epi32(at, mine, value);
+      left |= (uint64_t)(mine & (uint32_t)~_mm512_movepi32_mask(value) & 0xFFFF) << shift;
+    }
+    open[w] = left;
+  }
+}
+#endif
+
+// Takes the steps of one row in raster order; returns the next free basin number. `open` becomes the pixels whose basin
+// is not known yet: they hold the position that they stepped to or, with vectors, the number of their step.
 template <typename T>
 PW_DEVICE int32_t step_row(const uint64_t* row, const Grid<T>& heights, int32_t y, int32_t width, int32_t basins,
-                           int32_t* summit, int32_t* labels) {
-  const int32_t offsets[9] = {-width - 1, -width, -width + 1, -1, 0, 1, width - 1, width, width + 1};
+                           int32_t* summit, int32_t* labels, uint64_t* open) {
   const int32_t words = plane_words(width);
   uint8_t steps[64];
   int32_t* own = labels + (int64_t)y * width;
   for (int32_t x = 0; x < width; ++x) own[x] = 0;
   for (int32_t w = 0; w < words; ++w) {
+    open[w] = 0;
     if (!row[w]) continue;
     const T* at = row_of(heights, y) + w * 64;
     find_steps(at - heights.pitch, at, at + heights.pitch, steps);
 #ifdef PW_DISTANCE_VECTORS
-    const __m512i table = _mm512_maskz_loadu_epi32(0x1FF, offsets);
     for (int32_t part = 0; part < 64; part += 16) {
       const auto mine = (__mmask16)(row[w] >> part);
       if (!mine) continue;
       int32_t* to = own + w * 64 + part;
       const __m512i step = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)(steps + part)));
-      const __m512i here = _mm512_add_epi32(_mm512_set1_epi32(y * width + w * 64 + part), PW_COUNTING);
-      const __m512i target = _mm512_add_epi32(here, _mm512_permutexvar_epi32(step, table));
-      const __mmask16 back = _mm512_mask_cmplt_epi32_mask(mine, step, _mm512_set1_epi32(STAYS - 1));  // rows above
-      _mm512_mask_storeu_epi32(to, mine, _mm512_mask_i32gather_epi32(target, back, target, labels, 4));
-      uint32_t stay = _mm512_mask_cmpeq_epi32_mask(mine, step, _mm512_set1_epi32(STAYS));
-      for (; stay; stay &= stay - 1) {
-        const int32_t i = lowest_bit(stay);
-        summit[basins] = at[part + i];
-        to[i] = ~basins++;
+      const __mmask16 stays = _mm512_mask_cmpeq_epi32_mask(mine, step, _mm512_set1_epi32(STAYS));
+      __m512i value = step;
+      if (stays) {
+        const __m512i numbers = _mm512_sub_epi32(_mm512_set1_epi32(~basins), PW_COUNTING);
+        value = _mm512_mask_expand_epi32(step, stays, numbers);
+        for (uint32_t bits = stays; bits; bits &= bits - 1) summit[basins++] = at[part + lowest_bit(bits)];
       }
+      value = follow_steps(value, (__mmask16)(mine & ~stays), to, width, 0x7);  // the rows below are not there yet
+      _mm512_mask_storeu_epi32(to, mine, value);
+      open[w] |= (uint64_t)(mine & (uint32_t)~_mm512_movepi32_mask(value) & 0xFFFF) << part;
     }
 #else
+    const int32_t offsets[9] = {-width - 1, -width, -width + 1, -1, 0, 1, width - 1, width, width + 1};
     for (uint64_t bits = row[w]; bits; bits &= bits - 1) {
       const int32_t i = lowest_bit(bits), x = w * 64 + i, step = steps[i];
       const int32_t target = y * width + x + offsets[step];
@@ -114,62 +162,59 @@ PW_DEVICE int32_t step_row(const uint64_t* row, const Grid<T>& heights, int32_t 
         value = ~basins++;
       }
       own[x] = value;
+      open[w] |= (uint64_t)(value >= 0) << i;
     }
 #endif
   }
   return basins;
 }
 
-// returns whether a pixel of the row is still on its way
-PW_DEVICE bool follow_row(const uint64_t* row, int32_t y, int32_t width, int32_t* labels) {
+#ifndef PW_DISTANCE_VECTORS
+// Follows the steps of a row's pixels in `open`, and keeps those that stay unknown.
+PW_DEVICE void follow_row(uint64_t* open, int32_t y, int32_t width, bool, int32_t* labels) {
   int32_t* own = labels + (int64_t)y * width;
-#ifdef PW_DISTANCE_VECTORS
-  uint32_t pending = 0;
-  for (int32_t w = plane_words(width) - 1; w >= 0; --w)
-    for (int32_t part = row[w] ? 48 : -1; part >= 0; part -= 16) {
-      const auto mine = (__mmask16)(row[w] >> part);
-      int32_t* at = own + w * 64 + part;
-      __m512i value = _mm512_maskz_loadu_epi32(mine, at);
-      auto open = (__mmask16)(mine & ~_mm512_movepi32_mask(value));
-      for (int32_t round = 0; open && round < 6; ++round) {  // chains within the vector get half as long each time
-        value = _mm512_mask_i32gather_epi32(value, open, value, labels, 4);
-        _mm512_mask_storeu_epi32(at, open, value);
-        open &= (__mmask16)~_mm512_movepi32_mask(value);
-      }
-      pending |= open;
-    }
-  return pending != 0;
-#else
-  int32_t pending = -1;  // negative while all are
-  for (int32_t w = plane_words(width) - 1; w >= 0; --w)
-    for (uint64_t bits = row[w]; bits;) {
+  for (int32_t w = plane_words(width) - 1; w >= 0; --w) {
+    uint64_t left = 0;
+    for (uint64_t bits = open[w]; bits;) {
       const int32_t i = 63 - __builtin_clzll(bits);
       bits ^= (uint64_t)1 << i;
-      const int32_t value = own[w * 64 + i];
-      const int32_t reached = value < 0 ? value : labels[value];
+      const int32_t reached = labels[own[w * 64 + i]];
       own[w * 64 + i] = reached;
-      pending &= reached;
+      left |= (uint64_t)(reached >= 0) << i;
     }
-  return pending >= 0;
-#endif
+    open[w] = left;
+  }
 }
 #endif
+#endif
+
+constexpr int64_t climb_bytes(int64_t height, int64_t width) {
+  return taken_bytes(height * ((width + 63) / 64), sizeof(uint64_t)) + taken_bytes(height + 1, sizeof(int32_t)) + SCAN_BYTES;
+}
 
 // labels becomes ~basin on the plane's pixels and 0 elsewhere, summit[basin] the height of its summit. Returns the
-// number of basins. Scratch: take(height + 1) int32 and SCAN_BYTES.
+// number of basins. Scratch: climb_bytes.
 template <typename T>
 PW_BLOCK_CODE int32_t climb(const uint64_t* plane, int32_t height, int32_t width, Grid<T> heights, int32_t* labels,
                             int32_t* summit, Scratch scratch) {
   const int32_t words = plane_words(width);
 #ifdef PW_ROWS
-  (void)scratch;
+  uint64_t* open = take<uint64_t>(scratch, (int64_t)height * words);
   int32_t basins = 0;
   for (int32_t y = 0; y < height; ++y)
-    basins = step_row(plane + (int64_t)y * words, heights, y, width, basins, summit, labels);
-  for (bool pending = true; pending;) {
-    pending = false;
-    for (int32_t y = height - 1; y >= 0; --y)
-      if (follow_row(plane + (int64_t)y * words, y, width, labels)) pending = true;
+    basins = step_row(plane + (int64_t)y * words, heights, y, width, basins, summit, labels, open + (int64_t)y * words);
+  bool upwards = true;
+  for (uint64_t pending = 1; pending; upwards = !upwards) {
+    pending = 0;
+    for (int32_t i = 0; i < height; ++i) {
+      const int32_t y = upwards ? height - 1 - i : i;
+      uint64_t* row = open + (int64_t)y * words;
+      uint64_t any = 0;
+      for (int32_t w = 0; w < words; ++w) any |= row[w];
+      if (!any) continue;
+      follow_row(row, y, width, upwards, labels);
+      for (int32_t w = 0; w < words; ++w) pending |= row[w];
+    }
   }
   return basins;
 #else

@@ -19,7 +19,7 @@ constexpr int64_t split_bytes(int64_t height, int64_t width) {
   return basins_bytes(height, width) + taken_bytes(height * ((width + 63) / 64), sizeof(uint64_t)) +
          2 * grid_bytes(height, width, sizeof(int32_t)) +
          wider(far_bytes(height, width), wider(near_bytes(height, width), sums_bytes(width, sizeof(int32_t)))) +
-         taken_bytes(height + 1, sizeof(int32_t)) + SCAN_BYTES;
+         climb_bytes(height, width);
 }
 
 // marks[group] becomes 0 for the groups with a pixel on the outermost rows or columns
