@@ -26,10 +26,10 @@ def conditions(*distributions: str) -> dict[str, Any]:
     }
 
 
-def write_rows(name: str, rows: list[dict[str, Any]], *distributions: str) -> Path:
-    """Write rows to results/<name>.jsonl, each with the conditions; an old file of this name is replaced."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.jsonl"
+def write_rows(name: str, rows: list[dict[str, Any]], *distributions: str, folder: Path = RESULTS) -> Path:
+    """Write rows to <folder>/<name>.jsonl, each with the conditions; an old file of this name is replaced."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.jsonl"
     under = conditions(*distributions)
     path.write_text("".join(json.dumps({**row, "conditions": under}, allow_nan=False) + "\n" for row in rows))
     return path
@@ -40,7 +40,7 @@ def _commit() -> str:
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=False
     )
-    return described.stdout.strip() or "unknown"
+    return described.stdout.strip() or os.environ.get("PHASEWELL_COMMIT", "unknown")
 
 
 def _processor() -> str:
