@@ -1,7 +1,7 @@
 // bind.cpp: the CPU build of the kernels as a Python module; bind/<idea>.cpp says what each kernel takes and refuses.
-#include <nanobind/nanobind.h>
+#include <nanobind/stl/vector.h>
 
-namespace nb = nanobind;
+#include "bind/door.hpp"
 
 void bind_background(nb::module_& m);
 void bind_cells(nb::module_& m);
@@ -12,10 +12,12 @@ void bind_quality(nb::module_& m);
 void bind_render(nb::module_& m);
 void bind_scratch(nb::module_& m);
 void bind_split(nb::module_& m);
+void bind_segment(nb::module_& m);
 void bind_texture(nb::module_& m);
 
 NB_MODULE(cpu, m) {
   m.doc() = "CPU build of the phasewell kernels.";
+  m.def("instruction_sets", &door::instruction_sets, "Return the instruction sets this processor has, the best last.");
   bind_background(m);
   bind_cells(m);
   bind_cnn_input(m);
@@ -25,5 +27,6 @@ NB_MODULE(cpu, m) {
   bind_render(m);
   bind_scratch(m);
   bind_split(m);
+  bind_segment(m);
   bind_texture(m);
 }

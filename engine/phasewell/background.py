@@ -81,6 +81,9 @@ def adjust_background(
         return pixels
     half = half_window_px(config.window_um, pixel_size_um)
     adjusted: Array = where.xp.empty_like(pixels)
+    if where.kernels:
+        where.kernels.adjust_background(pixels, min(half, max(pixels.shape[1:])), config.tolerance, adjusted)
+        return adjusted
     for first in range(0, len(pixels), where.batch_frames):
         part = slice(first, first + where.batch_frames)
         adjusted[part] = _adjust(where.xp, pixels[part], half, config.tolerance)

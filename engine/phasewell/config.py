@@ -74,8 +74,6 @@ class SegmentationConfig(_Section):
 
     preset: Literal["phase", "paper-r"] = "phase"
     """phase: calibrated on real hand-labelled fields. paper-r: the eight steps as written."""
-    engine: Literal["arrays"] = "arrays"
-    """How the steps are computed; the numbers are the same."""
     texture_window_um: Annotated[float, Field(ge=0, le=100_000)] | None = None
     """Step 2: side of the square over which gradient energy is averaged; 0 = distance from the background level."""
     otsu_percent: Annotated[int, Field(ge=1, le=200)] | None = None
@@ -150,6 +148,8 @@ class ComputeConfig(_Section):
 
     device: str = "auto"
     """cpu, cuda:N, or auto: the first GPU, else the CPU."""
+    engine: Literal["kernels", "arrays"] = "kernels"
+    """kernels: fused, for speed. arrays: the readable specification of the same numbers."""
     executor: Literal["serial", "dask"] = "serial"
     """serial: one process. dask: a local cluster, or the scheduler named below."""
     workers: Annotated[int, Field(ge=0)] = 0

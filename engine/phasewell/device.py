@@ -1,31 +1,42 @@
-"""The only place that chooses CPU or GPU: which array library, which image library, how many frames at once."""
+"""The only place that chooses CPU or GPU: which array library, which kernels, how many threads and frames at once."""
 
 from __future__ import annotations
 
 import functools
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from phasewell.errors import UnavailableError, UsageError
 
-CPU_BATCH_FRAMES = 2  # more is slower on a CPU and takes gigabytes
+CPU_ARRAY_FRAMES = 2  # more is slower on a CPU and takes gigabytes
+CPU_KERNEL_FRAMES = 6  # labels of 1000 x 1000 px then fit the largest block that malloc keeps (32 MB)
 GPU_BATCH_FRAMES = 64
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where array code runs.
+    """Where and how frames are computed; the numbers are the same everywhere.
 
     `name` is "cpu", "cuda:N" or "auto" (the first GPU, else the CPU; the choice is then in `name`).
+    `engine` is "kernels" (fused, the default) or "arrays" (the readable specification, on `xp` and `ndimage`).
+    `threads` of the kernels on a CPU; 0 = one per core that this process may use.
     `xp` is NumPy or CuPy, `ndimage` is scipy.ndimage or cupyx.scipy.ndimage.
     Raises UsageError for another name and UnavailableError when a GPU is asked for and absent: no silent fallback.
     """
 
     name: str = "auto"
+    engine: Literal["kernels", "arrays"] = "kernels"
+    threads: int = 0
 
     def __post_init__(self) -> None:
         """Resolve "auto" and "cuda", and check that the device is there."""
+        if self.engine not in ("kernels", "arrays") or self.threads < 0:
+            raise UsageError(
+                f"engine {self.engine!r}, threads {self.threads}: expected kernels or arrays, and 0 or more"
+            )
         name = self.name
         if name == "auto":
             name = "cuda:0" if count_gpus() else "cpu"
@@ -41,6 +52,7 @@ class Device:
                     "install the extra cuda13 and check the driver, or use --device cpu"
                 )
         object.__setattr__(self, "name", name)
+        object.__setattr__(self, "threads", self.threads or len(os.sched_getaffinity(0)))
 
     @property
     def is_gpu(self) -> bool:
@@ -67,7 +79,25 @@ class Device:
     @property
     def batch_frames(self) -> int:
         """How many frames one call should hold; results never depend on it."""
-        return GPU_BATCH_FRAMES if self.is_gpu else CPU_BATCH_FRAMES
+        if self.is_gpu:
+            return GPU_BATCH_FRAMES
+        return CPU_ARRAY_FRAMES if self.kernels is None else CPU_KERNEL_FRAMES
+
+    @property
+    def kernels(self) -> Any:
+        """The fused kernels of this device, with the same functions on each; None for the engine `arrays`.
+
+        Functions and their arrays: phasewell_kernels/cpu.pyi. They raise UsageError for frames they cannot take.
+        """
+        if self.engine == "arrays":
+            return None
+        if self.is_gpu:
+            from phasewell_kernels.gpu import gpu_kernels
+
+            return _Kernels(gpu_kernels(int(self.name.partition(":")[2])), {})
+        from phasewell_kernels import cpu
+
+        return _Kernels(cpu, {"threads": self.threads})
 
     def put(self, array: Any) -> Any:
         """Return `array` on this device: one copy to a GPU, none on the CPU."""
@@ -76,6 +106,24 @@ class Device:
     def get(self, array: Any) -> Any:
         """Return `array` in host memory: one copy from a GPU, none on the CPU."""
         return array.get() if hasattr(array, "get") else array
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    # the functions of one device; what they refuse is a wrong use of the engine
+    functions: Any
+    named: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(self.functions, name)
+
+        def call(*arguments: Any) -> Any:
+            try:
+                return function(*arguments, **self.named)
+            except ValueError as error:
+                raise UsageError(str(error)) from error
+
+        return call
 
 
 def as_device(device: Device | str) -> Device:

@@ -74,7 +74,7 @@ def _gpus() -> list[str]:
 def _kernels() -> str:
     from phasewell_kernels import cpu
 
-    return f"cpu ({Path(cpu.__file__ or '').name})"
+    return f"cpu, {cpu.instruction_sets()[-1]} instructions ({Path(cpu.__file__ or '').name})"
 
 
 def _lines(report: dict[str, Any], folder: Path) -> list[str]:

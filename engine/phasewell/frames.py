@@ -36,6 +36,8 @@ class FrameBatch:
                 f"pixels {self.pixels.dtype} {self.pixels.shape}: expected uint8 (frames, height, width); "
                 "map 16-bit frames to 8 bit with the plate's window first"
             )
+        if not self.pixels.flags.c_contiguous:
+            raise UsageError("pixels are strided in memory: expected C-contiguous; copy with np.ascontiguousarray")
         if not (np.isfinite(self.pixel_size_um) and self.pixel_size_um > 0):
             raise UsageError(f"pixel_size_um {self.pixel_size_um}: expected a positive number of um per pixel")
         if self.keys and len(self.keys) != len(self.pixels):

@@ -55,21 +55,29 @@ void give_back(Buffer buffer) {
 
 void check_sides(const std::string& function, int64_t height, int64_t width) {
   if (height > MAX_SIDE || width > MAX_SIDE || height * width > MAX_PIXELS)
-    refuse(function, "frames of " + std::to_string(height) + " x " + std::to_string(width) + " px: expected sides of at most " +
-                         std::to_string(MAX_SIDE) + " and " + std::to_string(MAX_PIXELS) + " px in all; cut them into fields");
+    refuse(function, "frames of " + std::to_string(height) + " x " + std::to_string(width) + " px: expected sides up to " +
+                         std::to_string(MAX_SIDE) + " px and " + std::to_string(MAX_PIXELS) + " px in all; cut them into fields");
+}
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> found{"plain"};
+#ifdef PW_X86
+  if (__builtin_cpu_supports("x86-64-v3")) found.emplace_back("avx2");
+  if (__builtin_cpu_supports("x86-64-v4")) found.emplace_back("avx512");
+#endif
+  return found;
 }
 
 Isa find_isa(const std::string& name) {
-#ifdef PW_X86
-  const bool avx2 = __builtin_cpu_supports("x86-64-v3"), avx512 = __builtin_cpu_supports("x86-64-v4");
-#else
-  const bool avx2 = false, avx512 = false;
-#endif
-  if (name == "best") return avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::plain;
-  if (name == "plain") return Isa::plain;
-  if (name == "avx2" && avx2) return Isa::avx2;
-  if (name == "avx512" && avx512) return Isa::avx512;
-  throw std::invalid_argument("instruction set " + name + ": expected best, plain, avx2 or avx512, as this processor has");
+  static const std::vector<std::string> own = instruction_sets();  // in the order of Isa
+  if (name == "best") return static_cast<Isa>(own.size() - 1);
+  const auto found = std::find(own.begin(), own.end(), name);
+  if (found == own.end()) {
+    std::string known;
+    for (const std::string& one : own) known += ", " + one;
+    throw std::invalid_argument("instruction set " + name + ": expected best" + known + " on this processor");
+  }
+  return static_cast<Isa>(found - own.begin());
 }
 
 void each_frame(int64_t frames, int32_t threads, int64_t scratch_bytes,

@@ -9,6 +9,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "../cpu/tables.hpp"
 #include "../phasewell_kernels/grid.cuh"
@@ -38,6 +39,7 @@ void check_sides(const std::string& function, int64_t height, int64_t width);
 
 enum class Isa { plain, avx2, avx512 };
 Isa find_isa(const std::string& name);  // "best", or one by name; ValueError for one this processor lacks
+std::vector<std::string> instruction_sets();  // those of this processor, the best last
 
 template <typename Table>
 const Table& choose(Isa isa, const Table* plain, const Table* avx2, const Table* avx512) {

@@ -2,6 +2,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstring>
 #include <map>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "../phasewell_kernels/quality.cuh"
 #include "../phasewell_kernels/split.cuh"
 #include "../phasewell_kernels/texture.cuh"
+#include "../phasewell_kernels/segment.cuh"
 #include "door.hpp"
 
 // in cells.cpp
@@ -54,6 +56,14 @@ const std::map<std::string, Entry> ENTRIES = {
     {"erode_planes", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::erode_plane_fast_bytes(width), 0}; }}},
     {"split_frames",
      {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::split_bytes(height, width)}; }}},
+    {"segment_frames", {(size_t)pw::RECIPE_NUMBERS, [](int64_t height, int64_t width, const Numbers& n) {
+       int32_t numbers[pw::RECIPE_NUMBERS];
+       for (int32_t i = 0; i < pw::RECIPE_NUMBERS; ++i) numbers[i] = (int32_t)n[(size_t)i];
+       pw::Recipe recipe;
+       std::memcpy(&recipe, numbers, sizeof recipe);
+       return Sizes{pw::segment_frame_fast_bytes(height, width, recipe),
+                    pw::segment_frame_bytes(height, width, recipe) + pw::plane_bytes(height, width)};
+     }}},
     {"sum_frames", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::sum_frame_bytes(width), 0}; }}},
     {"render_frames", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
     {"scale_images", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},

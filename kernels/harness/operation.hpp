@@ -15,6 +15,7 @@
 #include "../cpu/erosion.hpp"
 #include "../cpu/quality.hpp"
 #include "../cpu/render.hpp"
+#include "../cpu/segment.hpp"
 #include "../cpu/split.hpp"
 #include "../cpu/texture.hpp"
 #include "../phasewell_kernels/grid.cuh"
@@ -30,6 +31,7 @@
   each(ErosionTable, erosion)       \
   each(QualityTable, quality)       \
   each(RenderTable, render)         \
+  each(SegmentTable, segment)       \
   each(SplitTable, split)           \
   each(TextureTable, texture)       \
   each(VocabularyTable, vocabulary)
@@ -81,5 +83,6 @@ void add_basic_operations(std::vector<Operation>& all);
 void add_cell_operations(std::vector<Operation>& all);
 void add_grey_operations(std::vector<Operation>& all);
 void add_plane_operations(std::vector<Operation>& all);
+void add_segment_operations(std::vector<Operation>& all);
 void add_texture_operations(std::vector<Operation>& all);
 #endif

@@ -84,6 +84,7 @@ const std::vector<Operation>& operations() {
     add_basic_operations(made);
     add_grey_operations(made);
     add_texture_operations(made);
+    add_segment_operations(made);
     add_plane_operations(made);
     add_cell_operations(made);
     return made;

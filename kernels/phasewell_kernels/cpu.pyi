@@ -10,6 +10,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+def instruction_sets() -> list[str]:
+    """Return the instruction sets this processor has, of plain, avx2 and avx512; the best, which is used, last."""
+
 CELL_FIELDS: int
 """Columns of `cells`: the members of RenderCell in render.cuh, in order."""
 FRAME_FIELDS: int
@@ -251,6 +254,23 @@ def binarise_frames(
     percent 1..200 of Otsu's level, floor and cap of the threshold in energy, 0 <= floor <= cap <= 520,200;
     planes (frames, height, words of 64 columns) uint64, bit x % 64 of word x // 64 is column x; thresholds (frames)
     int32.
+    """
+
+RECIPE_NUMBERS: int
+"""Numbers of a recipe for `segment`: the members of Recipe in segment.cuh, in order."""
+
+def segment(
+    grey: NDArray[Any],
+    recipe: NDArray[Any],
+    labels: NDArray[Any],
+    counts: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Do steps 2 to 8: write the labels of background-adjusted frames, and how many each frame has.
+
+    grey (frames, height, width) uint8; recipe (RECIPE_NUMBERS) int32; labels (frames, height, width) int32, 1..n in
+    raster order of each cell's first pixel, 0 = background; counts (frames) int32.
     """
 
 CELL_COLUMNS: int

@@ -137,7 +137,7 @@ PW_DEVICE void find_levels_vector(uint32_t* __restrict__ total, int32_t width, u
 
 // Counts levels two by two, (256, 256) pairs: half the additions, and no wait for the last one to the same level where
 // neighbours are not the same twice.
-PW_DEVICE void count_pairs(const uint8_t* __restrict__ levels, int32_t width, uint32_t* __restrict__ pairs,
+PW_DEVICE void count_energy_pairs(const uint8_t* __restrict__ levels, int32_t width, uint32_t* __restrict__ pairs,
                            uint32_t* __restrict__ counts) {
   int32_t x = 0;
   for (; x + 8 <= width; x += 8) {

@@ -95,6 +95,18 @@ class Kernels(Launcher):
         n, height, _ = self.check("planes", planes, np.uint64, (None, None, -(-width // 64)))
         self.launch(name, (planes, height, width, limit), (n, height, width), stream)
 
+    def segment(self, grey: Any, recipe: NDArray[np.int32], labels: Any, counts: Any, stream: Any = None) -> None:
+        """Write the labels of background-adjusted frames, and how many each has; `recipe` is a host array."""
+        n, height, width = self.check("grey", grey, np.uint8, ANY_FRAMES)
+        self.check("labels", labels, np.int32, (n, height, width))
+        self.check("counts", counts, np.int32, (n,))
+        nothing = np.empty((0, height, width), np.uint8), np.empty((0, height, width), np.int32), np.empty(0, np.int32)
+        cpu.segment(nothing[0], recipe, *nothing[1:])  # the checks of the recipe are the CPU build's
+        arguments = (grey, height, width, Shared(self.table(recipe, stream)), labels, counts)
+        numbers = (int(number) for number in recipe)
+        plane = -(-height * -(-width // 64) * 8 // 64) * 64  # whole cache lines
+        self.launch("segment_frames", arguments, (n, height, width), stream, *numbers, plane=plane)
+
     def measure_cells(self, grey: Any, labels: Any, first_frame: int = 0, stream: Any = None) -> NDArray[np.int64]:
         """Return the exact integers of every cell in host memory, (cells, CELL_COLUMNS); waits for them.
 

@@ -33,6 +33,7 @@ typedef unsigned long long uintptr_t;
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #define PW_CUDA 1
 #define PW_DEVICE __device__ __forceinline__
+#define PW_HOST_DEVICE __host__ __device__ __forceinline__  // for kernels and for the sizes that the host computes
 #define PW_KERNEL extern "C" __global__ void  // entry points stand under #ifdef PW_CUDA at the end of a file
 #define PW_BLOCK_CODE __device__ __noinline__  // large functions of a whole block: one copy, registers of its own
 #define PW_ROW_CODE __device__ __noinline__  // loops over a row, with promises of __restrict__
@@ -47,6 +48,7 @@ typedef unsigned long long uintptr_t;
     if (int32_t row = (top) + pw_i / pw_w, column = (left) + pw_i % pw_w; true)
 #else
 #define PW_DEVICE static inline
+#define PW_HOST_DEVICE static inline
 #define PW_BLOCK_CODE static inline
 #define PW_ROW_CODE static __attribute__((noinline))  // inlined, its __restrict__ would be forgotten
 #define PW_CONSTANT static const

@@ -109,7 +109,7 @@ class Launcher:
         memory = int(self._device.mem_info[1]) // 4
         self._scratch_bytes = memory if scratch_bytes is None else scratch_bytes
         self._modules: dict[str, Any] = {}
-        self._functions: dict[tuple[str, int], _Function] = {}
+        self._functions: dict[tuple[str, int, int], _Function] = {}
         self._arenas: dict[int, Any] = {}  # by stream
         self._kept: dict[tuple[int, str], Any] = {}  # by stream and name
         self._tables: dict[bytes, Any] = {}
@@ -167,25 +167,30 @@ class Launcher:
         *numbers: int,
         grid: Callable[[int], tuple[int, ...]] = lambda frames: (frames,),
         threads: int = 0,
+        plane: int = 0,
     ) -> None:
         """Launch one block per frame of (frames, height, width), in parts where the scratch memory is not enough.
 
         `numbers` are the arguments of the entry point on which the size of that memory depends. `grid` gives the blocks
-        for a number of frames, `threads` are those of a block; 0 = what suits most kernels.
+        for a number of frames, `threads` are those of a block; 0 = what suits most kernels. `plane` are the bytes of a
+        plane that lies in shared memory behind the small scratch memory if both fit, else at the end of the large,
+        which has room for it; the entry point's last parameter is its offset in shared memory, or -1.
         """
         count, height, width = frame
         fast, large = cpu.scratch_bytes(name, height, width, numbers)
         if not count:
             return
         with self.on(stream):
-            function = self._function(name, fast, large)
+            function = self._function(name, fast, large, plane)
             strides = (0 if function.shared else _round_up(fast), _round_up(large))
+            last = (function.plane,) if plane else ()
             step = min(count, max(1, self._scratch_bytes // max(1, sum(strides))))
             arena = self._arena(step * sum(strides))
-            places = (arena if strides[0] else 0, arena + step * strides[0] if large else 0)
+            places = (arena if strides[0] else 0, arena + step * strides[0] if strides[1] else 0)
             for first in range(0, count, step):
                 frames = min(step, count - first)
-                values = typed_arguments(name, [_part(one, first, frames) for one in arguments], places, strides)
+                own = [_part(one, first, frames) for one in arguments]
+                values = typed_arguments(name, [*own, *last], places, strides)
                 function.kernel(grid(frames), (threads or self._threads,), values, shared_mem=function.shared)
                 self.counts.launches += 1
 
@@ -213,26 +218,29 @@ class Launcher:
             self.counts.allocations += 1
         return int(self._arenas[key].ptr)
 
-    def _function(self, name: str, fast: int, large: int) -> _Function:
+    def _function(self, name: str, fast: int, large: int, plane: int) -> _Function:
         # the kernel that has `fast` bytes of scratch in shared memory, or none there if the chip lacks the room; where
         # the only arena is for `large` memory, there is no other place
-        key = (name, fast)
+        key = (name, fast, plane)
         if key not in self._functions:
             file = entry_points()[name].file
             if file not in self._modules:
                 self._modules[file] = self._cupy.RawModule(code=flat_source(file), options=OPTIONS)
             kernel = self._modules[file].get_function(name)
+            room = self._shared_bytes - kernel.shared_size_bytes
             arenas = sum(kind == "char*" for kind, _ in entry_points()[name].parameters)
-            only_shared = bool(large) and arenas == 1
-            shared = fast if only_shared or fast + kernel.shared_size_bytes <= self._shared_bytes else 0
+            shared = fast if fast <= room or (large and arenas == 1) else 0
+            offset = shared if 0 < shared <= room - plane else -1
+            shared += plane if offset > 0 else 0
             kernel.max_dynamic_shared_size_bytes = max(kernel.max_dynamic_shared_size_bytes, shared)
-            self._functions[key] = _Function(kernel, shared)
+            self._functions[key] = _Function(kernel, shared, offset)
         return self._functions[key]
 
 
 class _Function(NamedTuple):
     kernel: Any
     shared: int  # bytes of dynamic shared memory
+    plane: int  # offset of the plane in them, or -1
 
 
 _SCALARS = {"int32_t": np.int32, "uint32_t": np.uint32, "int64_t": np.int64, "float": np.float32}
@@ -244,17 +252,20 @@ _ARRAYS |= {"float*": np.dtype("float32"), "double*": np.dtype("float64")}
 def typed_arguments(
     name: str, arguments: list[Any], places: tuple[int, int], strides: tuple[int, int]
 ) -> tuple[Any, ...]:
-    """Return the arguments of a launch as the entry point declares them; scratch memory goes to its last parameters.
+    """Return the arguments of a launch as the entry point declares them, with its scratch memory where it takes it.
 
-    `places` and `strides` are addresses and bytes per block of the small and of the large scratch memory; an entry
-    point with one `char*` takes whichever it has. Raises TypeError where a value does not fit its parameter.
+    `places` and `strides` are addresses and bytes per block of the small and of the large scratch memory: a parameter
+    `char*` and the one after it. An entry point with one `char*` takes whichever it has.
+    Raises TypeError where a value does not fit its parameter.
     """
-    scratch = [pair for pair in zip(places, strides, strict=True)]
+    scratch = list(zip(places, strides, strict=True))
     parameters = entry_points()[name].parameters
-    arenas = sum(kind == "char*" for kind, _ in parameters)
-    if arenas == 1:
+    where = [index for index, (kind, _) in enumerate(parameters) if kind == "char*"]
+    if len(where) == 1:
         scratch = [max(scratch)]
-    values = [*arguments, *(number for pair in scratch[: 2 if arenas else 0] for number in pair)]
+    values = list(arguments)
+    for index, pair in zip(where, scratch, strict=False):
+        values[index:index] = pair
     if len(values) != len(parameters):
         raise TypeError(f"{name}: {len(values)} arguments for {len(parameters)} parameters")
     return tuple(_typed(name, *one) for one in zip(parameters, values, strict=True))

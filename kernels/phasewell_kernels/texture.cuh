@@ -213,7 +213,7 @@ PW_BLOCK_CODE void count_row(const TextureRows& rows, Energy* __restrict__ energ
   const Divisor by = rows.by_area;
 #ifdef PW_ENERGY_VECTORS
   find_levels_vector(total, rows.width, by.multiplier, by.shift, rows.adjust, energy, rows.levels, tables);
-  count_pairs(rows.levels, rows.width, rows.pairs, tables);
+  count_energy_pairs(rows.levels, rows.width, rows.pairs, tables);
 #else
   const uint32_t most = (uint32_t)(Energy)~(Energy)0;
   PW_EACH(x, rows.width) {

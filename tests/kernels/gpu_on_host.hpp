@@ -9,6 +9,7 @@
 #define __constant__ static
 #define __shared__ static  // of one block at a time
 #define __forceinline__ inline
+#define __host__
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
@@ -52,6 +53,8 @@ static T atomicMax(T* at, T v) {
 }
 template <typename T>
 static T __ldg(const T* at) { return *at; }
+static inline float __fsqrt_rn(float v) { return sqrtf(v); }
+static inline double __dsqrt_rn(double v) { return sqrt(v); }
 static inline int __ffs(int v) { return __builtin_ffs(v); }
 static inline int __ffsll(long long v) { return __builtin_ffsll(v); }
 static inline int __popc(unsigned v) { return __builtin_popcount(v); }

@@ -125,6 +125,13 @@ def split(case: Case) -> Case:
     return {"labels": labels[0], "count": counts[0]}
 
 
+def segment(case: Case) -> Case:
+    grey = case["grey"][None]
+    labels, counts = np.empty(grey.shape, np.int32), np.empty(1, np.int32)
+    cpu.segment(grey, case["recipe"], labels, counts)
+    return {"labels": labels[0], "count": counts[0]}
+
+
 REFERENCES: dict[str, Callable[[Case], Case]] = {
     "scan": scan,
     "gather": gather,
@@ -143,5 +150,6 @@ REFERENCES: dict[str, Callable[[Case], Case]] = {
     "remove_walls": in_place(cpu.remove_walls),
     "cells": cells,
     "split": split,
+    "segment": segment,
     "label_pieces": label_pieces,
 }

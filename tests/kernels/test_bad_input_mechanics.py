@@ -146,6 +146,16 @@ CALLS: dict[str, Call] = {
         ("labels", "counts"),
         ("planes", "labels"),
     ),
+    "segment": Call(
+        lambda: {
+            "grey": grey(),
+            "recipe": np.array((1, 85, 60, 200, 64, 7, 10, 10, 2, 20, 20, 30, 800, 65, 1), np.int32),
+            "labels": empty(np.int32, N, H, W),
+            "counts": empty(np.int32, N),
+        },
+        ("labels", "counts"),
+        ("grey", "labels"),
+    ),
     "split": Call(
         lambda: {
             "planes": planes(),
@@ -161,7 +171,7 @@ CALLS: dict[str, Call] = {
     ),
     "measure_cells": Call(lambda: {"grey": grey(), "labels": (grey() // 64).astype(np.int32)}, (), ("grey", "labels")),
 }
-WITHOUT_ARRAYS = {"scratch_bytes"}
+WITHOUT_ARRAYS = {"scratch_bytes", "instruction_sets"}
 
 
 def call(name: str, arguments: dict[str, Any]) -> Any:
@@ -267,7 +277,7 @@ def test_shapes_that_do_not_fit_together_are_refused(name: str, key: str) -> Non
 @pytest.mark.parametrize("name", [name for name in CALLS if CALLS[name].frames])
 def test_no_frames_are_no_work(name: str) -> None:
     arguments = CALLS[name].arguments()
-    shared = {"mean", "deviation", "profiles", "texture", "mottle", "cells", "outlines"}
+    shared = {"mean", "deviation", "profiles", "texture", "mottle", "cells", "outlines", "recipe"}
     for key in arrays_of(name):
         if key == "offsets":
             arguments[key] = arguments[key][:1]
@@ -276,13 +286,17 @@ def test_no_frames_are_no_work(name: str) -> None:
     call(name, arguments)
 
 
+FIXED = ("mean", "deviation", "profiles", "texture", "mottle", "cells", "outlines", "offsets", "frames", "recipe")
+"""Arguments that do not grow with the frames."""
+
+
 def resized(name: str, count: int, height: int, width: int) -> dict[str, Any]:
     """Return the good call's arguments for frames of another size; untouched pages of large zeros cost nothing."""
     arguments = CALLS[name].arguments()
     sizes = {N: count, H: height, W: width, H // 4: height // 4, W // 4: width // 4}
     for key in arrays_of(name):
         good = arguments[key]
-        if key in ("mean", "deviation", "profiles", "texture", "mottle", "cells", "outlines", "offsets", "frames"):
+        if key in FIXED:
             continue
         shape = [count, *(sizes.get(side, side) for side in good.shape[1:])]
         if key in ("integers", "counts"):

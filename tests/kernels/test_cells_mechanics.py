@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from phasewell.descriptors.fused import COLUMNS, count_cells_fused
 from phasewell.descriptors.integers import CellIntegers
+from phasewell.device import Device
 from phasewell.errors import UsageError
 from phasewell_kernels import cpu
 
@@ -40,7 +41,7 @@ def test_shapes_must_agree() -> None:
 def test_frames_beyond_the_ranges_are_refused() -> None:
     for sides in ((16385, 1), (1, 16385), (4097, 4096)):
         with pytest.raises(UsageError, match="cut them into fields"):
-            count_cells_fused(np.zeros((0, *sides), np.uint8), np.zeros((0, *sides), np.int32))
+            count_cells_fused(np.zeros((0, *sides), np.uint8), np.zeros((0, *sides), np.int32), Device("cpu"))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -48,7 +49,7 @@ def test_negative_labels_name_their_frame(threads: int) -> None:
     labels = np.ones((4, 5, 6), np.int32)
     labels[2, 3, 1], labels[3, 0, 0], labels[1, 0, 0] = -7, -1, 900
     with pytest.raises(UsageError, match="frame 12 has negative values"):
-        count_cells_fused(np.zeros(labels.shape, np.uint8), labels, 10, threads)
+        count_cells_fused(np.zeros(labels.shape, np.uint8), labels, Device("cpu", threads=threads), 10)
 
 
 def test_labels_above_the_pixels_are_numbered_anew() -> None:
@@ -56,7 +57,7 @@ def test_labels_above_the_pixels_are_numbered_anew() -> None:
     labels[1, 2:, 2:], labels[1, 0, 0] = 2**31 - 1, 31
     with pytest.raises(OverflowError, match="frame 1 has labels above its number of pixels"):
         cpu.measure_cells(GREY, labels)
-    assert count_cells_fused(GREY, labels).label.tolist() == [1, 1, 31, 2**31 - 1]
+    assert count_cells_fused(GREY, labels, Device("cpu")).label.tolist() == [1, 1, 31, 2**31 - 1]
 
 
 def test_inputs_may_be_read_only_and_stay_as_they_are() -> None:

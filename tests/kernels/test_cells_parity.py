@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from phasewell.descriptors.fused import count_cells_fused
 from phasewell.descriptors.integers import CellIntegers, count_cells
+from phasewell.device import Device
+from phasewell_kernels import cpu
 from planes import instruction_sets
 from scipy import ndimage
 
@@ -21,8 +26,25 @@ SETS = instruction_sets()
 SHAPES_WITHOUT_CELLS = [{"bbox": (0, 4), "differences": (0, 32)}.get(name, (0,)) for name in CellIntegers._fields]
 
 
+@dataclass(frozen=True)
+class Instructed:
+    """A CPU whose kernels use one instruction set."""
+
+    threads: int
+    instructions: str
+    xp: Any = np
+
+    @property
+    def kernels(self) -> Any:
+        measure = functools.partial(cpu.measure_cells, threads=self.threads, instructions=self.instructions)
+        return SimpleNamespace(measure_cells=measure)
+
+    def get(self, array: Any) -> Any:
+        return array
+
+
 def check(grey: Any, labels: Any, threads: int, instructions: str, first_frame: int = 0) -> None:
-    found = count_cells_fused(grey, labels, first_frame, threads, instructions)
+    found = count_cells_fused(grey, labels, cast(Device, Instructed(threads, instructions)), first_frame)
     expected = count_cells(grey // 8, labels, np, first_frame)
     for name, column in expected._asdict().items():
         got = getattr(found, name)
@@ -95,7 +117,7 @@ def test_frames_count_from_the_first(threads: int) -> None:
 
 @pytest.mark.parametrize("shape", [(0, 4, 5), (2, 0, 5), (2, 4, 0), (2, 4, 5)])
 def test_no_cells(shape: tuple[int, ...]) -> None:
-    found = count_cells_fused(np.zeros(shape, np.uint8), np.zeros(shape, np.int32))
+    found = count_cells_fused(np.zeros(shape, np.uint8), np.zeros(shape, np.int32), Device("cpu"))
     assert [column.shape for column in found] == SHAPES_WITHOUT_CELLS
 
 

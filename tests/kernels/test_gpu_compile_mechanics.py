@@ -27,6 +27,7 @@ DEVICE_WORDS = """
 #define __constant__
 #define __noinline__
 #define __forceinline__ inline
+#define __host__
 #define __align__(n) __attribute__((aligned(n)))
 #define __launch_bounds__(...)
 struct Index { unsigned x, y, z; };

@@ -69,6 +69,26 @@ def test_tables_are_copied_once() -> None:
     assert kernels.counts == Counts(launches=2, copies=2, allocations=2)
 
 
+@pytest.mark.parametrize("shared", [232448, 101376, 4096])
+def test_frames_to_cells_take_five_launches(shared: int) -> None:
+    host = HostGpu()
+    kernels = Kernels(0, cupy=host, shared_bytes=shared)
+    recipe = np.array((2, 85, 60, 200, 64, 11, 30, 20, 2, 60, 60, 40, 900, 65, 1), np.int32)
+    pixels = np.random.default_rng(1).integers(0, 256, (4, *SHAPE), np.uint8)
+    grey, labels, counts = np.empty_like(pixels), np.empty(pixels.shape, np.int32), np.empty(4, np.int32)
+    for repeat in (1, 2):
+        kernels.adjust_background(pixels, 20, 20, grey)
+        kernels.segment(grey, recipe, labels, counts)
+        kernels.measure_cells(grey, labels)
+        assert (kernels.counts.launches, kernels.counts.copies) == (5 * repeat, 1 + 2 * repeat)  # the recipe, once
+    allocated = len(host.allocated)
+    kernels.segment(grey, recipe, labels, counts)
+    assert len(host.allocated) == allocated
+    plane, fast = 64 * 2 * 8, cpu.scratch_bytes("segment_frames", *SHAPE, recipe)[0]
+    room = fast + plane if fast + plane <= shared else fast if fast <= shared else 0
+    assert ("segment_frames", 4, room) in host.launches
+
+
 def test_cells_take_three_launches_and_two_copies() -> None:
     host = HostGpu()
     kernels = Kernels(0, cupy=host)

@@ -154,3 +154,17 @@ def test_labels_are_checked(kernels: Kernels, value: int, error: type[Exception]
     labels[1, 2, 3] = value
     with pytest.raises(error, match="frame 6"):
         kernels.measure_cells(kernels.put(np.zeros((3, 4, 4), np.uint8)), kernels.put(labels), 5)
+
+
+RECIPES = {
+    "paper-r": (5, 80, 60, 200, 0, 0, 0, 20, 3, 60, 60, 0, 0, 0, 1),
+    "phase": (2, 85, 60, 200, 64, 11, 30, 20, 2, 60, 60, 40, 900, 65, 1),
+    "plain": (-1, 100, 10, 60000, 0, 0, 0, 0, 0, 0, 0, 0, 400, 0, 0),
+}
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (300, 420)])
+@pytest.mark.parametrize("name", RECIPES)
+def test_segment(kernels: Kernels, name: str, shape: tuple[int, int]) -> None:
+    grey, recipe = frames(*shape), np.array(RECIPES[name], np.int32)
+    compare(kernels, "segment", (grey, recipe), np.zeros((3, *shape), np.int32), np.zeros(3, np.int32))

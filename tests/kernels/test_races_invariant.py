@@ -34,8 +34,10 @@ def test_a_left_out_barrier_is_a_race(thread_harness: Path) -> None:
 @pytest.mark.parametrize("name", [path.name for path in sorted(FOLDER.glob("*.cuh")) if barrier_lines(path)])
 def test_in_every_file_a_left_out_barrier_is_seen(name: str, thread_harness: Path) -> None:
     """Not every barrier: some only end a function whose caller comes to a barrier before it reads the results."""
+    own = Path(name).stem  # an operation of the same name is asked more often than all of them
+    which = (40, 11, 1, own) if own in REFERENCES else (6, 11, 1)
     for line in barrier_lines(FOLDER / name):
-        found = start(thread_harness, "fuzz", 6, 11, 1, f"drop={name}:{line}")
+        found = start(thread_harness, "fuzz", *which, f"drop={name}:{line}")
         assert found.returncode in (0, DIFFERENCE_STATUS, RACE_STATUS), found.stderr
         if found.returncode != 0:
             return

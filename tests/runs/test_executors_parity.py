@@ -25,6 +25,6 @@ def test_dask_equals_serial(make_config: Make, digests: Digests, workers: int) -
 
 def test_batch_size_does_not_show(make_config: Make, digests: Digests, monkeypatch: pytest.MonkeyPatch) -> None:
     two = runs.run(make_config("two"))
-    monkeypatch.setattr("phasewell.device.CPU_BATCH_FRAMES", 3)
+    monkeypatch.setattr("phasewell.device.CPU_KERNEL_FRAMES", 3)
     three = runs.run(make_config("three"))
     assert digests(three.folder) == digests(two.folder)

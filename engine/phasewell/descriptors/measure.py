@@ -10,6 +10,7 @@ from phasewell.background import adjust_background
 from phasewell.cells import Cells
 from phasewell.config import BackgroundConfig
 from phasewell.descriptors.formulas import compute_values
+from phasewell.descriptors.fused import count_cells_fused
 from phasewell.descriptors.integers import LEVELS, CellIntegers, count_cells
 from phasewell.device import Device, as_device
 from phasewell.errors import UsageError
@@ -31,9 +32,10 @@ def describe(
     """Measure the twelve descriptors of every cell of a batch.
 
     `labels` (frames, height, width) int32, 0 = background. Numbering may have gaps; all pixels of one label are one
-    cell, also in several pieces. Texture is taken from the background-adjusted frame, which is computed here.
-    Returns one row per label present, in the order frame, then label, in host memory. Lengths are in px; the table
-    carries the pixel size. Undefined values are NaN. The bits depend on nothing but pixels, labels and `background`.
+    cell, also in several pieces; a strided view is copied. Texture is taken from the background-adjusted frame, which
+    is computed here. Returns one row per label present, in the order frame, then label, in host memory. Lengths are
+    in px; the table carries the pixel size. Undefined values are NaN. The bits depend on nothing but pixels, labels
+    and `background`.
     Raises UsageError for labels of another dtype or shape, for negative labels, and for frames with a side above
     16,384 px or a cell above 2^24 px, where integers would stop being exact.
     """
@@ -54,13 +56,7 @@ def describe_adjusted(
     if adjusted.dtype != np.uint8:
         raise UsageError(f"adjusted frames are {adjusted.dtype}: expected uint8")
     _check_labels(adjusted.shape, labels)
-    step = where.batch_frames if where.is_gpu else 1  # one frame fits in a CPU's cache, two run slower
-    parts = [
-        _count_on_device(adjusted[i : i + step], labels[i : i + step], i, where) for i in range(0, len(labels), step)
-    ]
-    if not parts:
-        parts = [_count_on_device(adjusted, labels, 0, where)]
-    integers = CellIntegers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    integers = _count_fused(adjusted, labels, where) if where.kernels else _count_arrays(adjusted, labels, where)
     return Cells(
         frame=integers.frame.astype(np.int32),
         label=integers.label.astype(np.int32),
@@ -72,6 +68,21 @@ def describe_adjusted(
         pixel_size_um=pixel_size_um,
         keys=keys,
     )
+
+
+def _count_fused(adjusted: Array, labels: Array, device: Device) -> CellIntegers:
+    frames, labels = (device.xp.ascontiguousarray(device.put(array)) for array in (adjusted, labels))
+    return count_cells_fused(frames, labels, device)
+
+
+def _count_arrays(adjusted: Array, labels: Array, device: Device) -> CellIntegers:
+    step = device.batch_frames if device.is_gpu else 1  # one frame fits in a CPU's cache, two run slower
+    parts = [
+        _count_on_device(adjusted[i : i + step], labels[i : i + step], i, device) for i in range(0, len(labels), step)
+    ]
+    if not parts:
+        parts = [_count_on_device(adjusted, labels, 0, device)]
+    return CellIntegers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _count_on_device(adjusted: Array, labels: Array, first_frame: int, device: Device) -> CellIntegers:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from phasewell.quality.metrics import FrameQuality, assess, confluence
+from phasewell.quality.metrics import FrameQuality, assess, confluence, confluence_of_cells
 from phasewell.quality.verdicts import FLAGS, REJECT_REASONS, FrameVerdict, judge
 
-__all__ = ["FLAGS", "REJECT_REASONS", "FrameQuality", "FrameVerdict", "assess", "confluence", "judge"]
+__all__ = [
+    "FLAGS",
+    "REJECT_REASONS",
+    "FrameQuality",
+    "FrameVerdict",
+    "assess",
+    "confluence",
+    "confluence_of_cells",
+    "judge",
+]

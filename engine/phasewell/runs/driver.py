@@ -86,7 +86,8 @@ def _run(config: Config, progress: ReportProgress | None, resume: str) -> RunRes
 
     plate = open_plate(config.plate.store)
     folder = config.run.output
-    executor = make_executor(config.compute, count_workers(plate, config, Device(config.compute.device)))
+    device = Device(config.compute.device, config.compute.engine)
+    executor = make_executor(config.compute, count_workers(plate, config, device))
     with RunLock(folder), stop_on_signals() as stop, Observer(folder, progress) as observer:
         try:
             manifest = _run_locked(plate, config, executor, observer, stop)
@@ -155,7 +156,8 @@ def _execute(
     plate: Plate, plan: Plan, config: Config, executor: Executor, observer: Observer, stop: StopSignal
 ) -> None:
     """Feed the executor until every unit is done; look at the disk and start again when workers are lost."""
-    context = TaskContext(config, config.run.output, plan.plate_digest, plan.code_version, plan.device)
+    output = config.run.output
+    context = TaskContext(config, output, plan.plate_digest, plan.code_version, plan.device, plan.threads)
     remaining: Sequence[UnitPlan] = plan.remaining
     failures = 0
     while remaining:

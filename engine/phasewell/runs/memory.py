@@ -5,20 +5,41 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from phasewell.errors import UsageError
 from phasewell.plate import Plate
+from phasewell.segmentation import Recipe
 
 PROCESS_BYTES = 250_000_000  # interpreter and libraries of one Dask worker; 100 MB without Dask
-WORKING_BYTES_PER_PX = 100  # segmentation and descriptors, per pixel of the frames of one call; measured 70
+ARRAY_BYTES_PER_PX = 100  # segmentation and descriptors as arrays, per pixel of the frames of one call; measured 70
+KERNEL_BYTES_PER_PX = (
+    8  # by kernels: a batch as taken, its adjusted pixels, its labels of 4 bytes; each thread has scratch
+)
 CELL_BYTES = 19 * 8  # one row of the cell table before compression
 CELLS_PER_PX = 600 / 1_000_000  # a dense frame: 600 cells in 1000 x 1000
 LABEL_BYTES_PER_PX = 0.05  # int32 labels under zstd, measured on simulated fields
 
 
-def projected_task_bytes(frame_shape: tuple[int, int], itemsize: int, n_fields: int, batch_frames: int) -> int:
-    """Return the peak memory of one worker: the unit's stored and 8-bit pixels, one batch in work, its table."""
+def kernel_scratch_bytes(frame_shape: tuple[int, int], recipe: Recipe) -> int:
+    """Return what a thread of the kernels takes at most; raises UsageError for frames they cannot take."""
+    from phasewell_kernels import cpu
+
+    try:
+        return sum(cpu.scratch_bytes("segment_frames", *frame_shape, recipe.as_numbers(*frame_shape)))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def projected_task_bytes(
+    frame_shape: tuple[int, int], itemsize: int, n_fields: int, batch_frames: int, scratch_bytes: int | None = None
+) -> int:
+    """Return the peak memory of one worker: the unit's stored and 8-bit pixels, one batch in work, its table.
+
+    `scratch_bytes` is what all threads of the kernels take; None for the engine `arrays`.
+    """
     pixels = frame_shape[0] * frame_shape[1]
     unit = n_fields * pixels * (itemsize + 1)
-    working = min(batch_frames, n_fields) * pixels * WORKING_BYTES_PER_PX
+    per_px = ARRAY_BYTES_PER_PX if scratch_bytes is None else KERNEL_BYTES_PER_PX
+    working = min(batch_frames, n_fields) * pixels * per_px + (scratch_bytes or 0)
     table = 3 * n_fields * int(pixels * CELLS_PER_PX) * CELL_BYTES  # arrays, Arrow copy, file bytes
     return PROCESS_BYTES + unit + working + table
 

@@ -18,11 +18,12 @@ from phasewell.runs.code import code_version
 from phasewell.runs.kept_labels import KeptLabels
 from phasewell.runs.keys import cells_stage, run_id, unit_key
 from phasewell.runs.ledger import Ledger, scan_ledger
-from phasewell.runs.memory import host_memory_bytes, projected_disk_bytes, projected_task_bytes
+from phasewell.runs.memory import host_memory_bytes, kernel_scratch_bytes, projected_disk_bytes, projected_task_bytes
 from phasewell.runs.unit_plan import UnitPlan
+from phasewell.segmentation import make_recipe
 
-# pixels a second of one worker; only lease sizes and the forecast rest on it, never a result
-_PIXELS_PER_S = {"cpu": 4e6, "gpu": 500e6}
+# pixels a second of one core or GPU; only lease sizes and the forecast rest on it, never a result
+_PIXELS_PER_S = {"arrays": 4e6, "kernels": 100e6, "gpu": 500e6}
 SAMPLE_FIELDS = 2  # fields per well and sampled time whose labels are kept for the report
 
 
@@ -38,6 +39,7 @@ class Plan:
     device: str
     executor: str
     workers: int
+    threads: int  # of the kernels on a CPU, per worker
     units: tuple[UnitPlan, ...]
     remaining: tuple[UnitPlan, ...]
     leases: tuple[tuple[UnitPlan, ...], ...]
@@ -70,6 +72,7 @@ class Plan:
             "device": self.device,
             "executor": self.executor,
             "workers": self.workers,
+            "threads": self.threads,
             "units": len(self.units),
             "units_done": len(self.units) - len(self.remaining),
             "units_remaining": [f"{unit.well}-t{unit.time:03d}" for unit in self.remaining],
@@ -126,9 +129,10 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
     ledger = scan_ledger(output, {unit.address: unit.key for unit in units})
     kept = KeptLabels(output)
     remaining = [unit for unit in units if not ledger.is_settled(unit.address) or not kept.holds(unit)]
-    device = Device(config.compute.device)
-    rate = _PIXELS_PER_S["gpu" if device.is_gpu else "cpu"]
+    device = Device(config.compute.device, config.compute.engine)
     workers = count_workers(plate, config, device)
+    threads = count_threads(config, device, workers)
+    rate = threads * _PIXELS_PER_S["gpu" if device.is_gpu else device.engine]
     pixels = plate.frame_shape[0] * plate.frame_shape[1]
     n_frames = sum(unit.n_present for unit in remaining)
     return Plan(
@@ -140,12 +144,13 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
         device=device.name,
         executor=config.compute.executor,
         workers=workers,
+        threads=threads,
         units=tuple(units),
         remaining=tuple(remaining),
         leases=make_leases(remaining, pixels, rate, config.compute.lease_s, workers),
         pixels_per_s=rate,
         n_fields=len(plate.fields),
-        projected_task_bytes=_task_bytes(plate, device),
+        projected_task_bytes=_task_bytes(plate, config, device),
         disk_needed_bytes=projected_disk_bytes(plate, n_frames, sum(len(unit.label_fields) for unit in remaining)),
         disk_free_bytes=shutil.disk_usage(_existing_parent(output)).free,
         forecast_s=n_frames * pixels / rate / workers,
@@ -161,7 +166,7 @@ def count_workers(plate: Plate, config: Config, device: Device) -> int:
     """
     if config.compute.executor == "serial":
         return 1
-    task, memory = _task_bytes(plate, device), host_memory_bytes()
+    task, memory = _task_bytes(plate, config, device), host_memory_bytes()
     fitting = max(memory // task, 1)
     if config.compute.scheduler is None and config.compute.workers > fitting:
         raise UsageError(
@@ -172,9 +177,23 @@ def count_workers(plate: Plate, config: Config, device: Device) -> int:
     return config.compute.workers or min(cores, fitting)
 
 
-def _task_bytes(plate: Plate, device: Device) -> int:
-    itemsize = 1 if plate.dtype == "uint8" else 2
-    return projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), device.batch_frames)
+def count_threads(config: Config, device: Device, workers: int) -> int:
+    """Return how many threads the kernels of one worker run on: the cores of this host, shared by its workers.
+
+    One where only one can be used: on a GPU, by the engine `arrays`, and on the workers of a scheduler elsewhere.
+    """
+    if device.is_gpu or device.engine == "arrays" or config.compute.scheduler is not None:
+        return 1
+    return max(device.threads // workers, 1)
+
+
+def _task_bytes(plate: Plate, config: Config, device: Device) -> int:
+    itemsize, scratch = 1 if plate.dtype == "uint8" else 2, None
+    if device.engine == "kernels":
+        recipe = make_recipe(config.segmentation, plate.pixel_size_um)
+        threads = device.threads if config.compute.executor == "serial" else 1
+        scratch = threads * kernel_scratch_bytes(plate.frame_shape, recipe)
+    return projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), device.batch_frames, scratch)
 
 
 def select_units(plate: Plate, choice: PlateConfig) -> tuple[Unit, ...]:

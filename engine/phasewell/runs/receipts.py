@@ -20,6 +20,7 @@ class TaskContext:
     plate_digest: str
     code_version: str
     device: str
+    threads: int = 1  # of the kernels on a CPU, per process
 
 
 @dataclass(frozen=True)

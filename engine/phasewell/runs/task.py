@@ -62,7 +62,7 @@ def process_unit(
         )
     plate = _plate(str(context.config.plate.store), context.plate_digest)
     batch, records, failure = _read(plate, planned, context)
-    device = Device(context.device)
+    device = Device(context.device, context.config.compute.engine, context.threads)
     measured = {key.field: MeasuredFrame(key, condemned[key.field]) for key in batch.keys if key.field in condemned}
     chosen = [i for i, key in enumerate(batch.keys) if key.field not in condemned]
     size = 1 if enter else device.batch_frames
@@ -176,7 +176,7 @@ def measure_frames(batch: FrameBatch, device: Device, config: Config, keep: froz
 def _measure(batch: FrameBatch, device: Device, config: Config, keep: frozenset[str]) -> list[MeasuredFrame]:
     from phasewell.background import adjust_background
     from phasewell.descriptors import describe_adjusted, field_moments
-    from phasewell.quality import assess, confluence, judge
+    from phasewell.quality import assess, confluence_of_cells, judge
     from phasewell.segmentation import segment_adjusted
 
     resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)  # the one copy to the device
@@ -193,10 +193,10 @@ def _measure(batch: FrameBatch, device: Device, config: Config, keep: frozenset[
     usable = _take(resident, good)
     grey = adjust_background(usable.pixels, usable.pixel_size_um, device, config.background)  # once for both
     labels = segment_adjusted(grey, usable.pixel_size_um, device, config.segmentation)
-    covered = np.full(len(batch), np.nan)
-    covered[good] = device.get(confluence(labels))
-    verdicts = judge(quality, covered, config.quality)
     cells = describe_adjusted(grey, labels, usable.pixel_size_um, device, usable.keys)
+    covered = np.full(len(batch), np.nan)
+    covered[good] = confluence_of_cells(cells, grey.shape[1] * grey.shape[2])
+    verdicts = judge(quality, covered, config.quality)
     moments = field_moments(cells)
     for place, i in enumerate(good):
         frame, one = outcome[i], slice(place, place + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from phasewell.background import half_window_px, length_px
 from phasewell.config import SegmentationConfig
 from phasewell.errors import UsageError
 
+_INT32 = 2**31 - 1
 MAX_TEXTURE_HALF_PX = 15  # 31 x 31 gradient energies of up to 2 x 1020^2 just fit 31 bits
 
 PRESETS: dict[str, SegmentationConfig] = {
@@ -72,6 +74,16 @@ class Recipe:
     split_depth: int  # in units of DEPTH_PER_PX
     seam_level: int
     remove_frame_touching: bool
+
+    def as_numbers(self, height: int, width: int) -> tuple[int, ...]:
+        """Return the numbers in the order of the kernel's Recipe, for frames of that size; no texture step is -1.
+
+        A radius or depth beyond both sides, or an area beyond the frame, is as good as one just beyond: 32 bits do.
+        """
+        limits = dict.fromkeys(("contrast_radius_px", "erosion_radius_px", "wall_depth_px"), height + width)
+        limits |= dict.fromkeys((f.name for f in dataclasses.fields(self) if "area" in f.name), height * width + 1)
+        values = dataclasses.asdict(self).items()
+        return tuple(-1 if value is None else min(int(value), limits.get(name, _INT32)) for name, value in values)
 
 
 DEPTH_PER_PX = 400

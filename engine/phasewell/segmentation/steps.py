@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from phasewell.background import adjust_background
 from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.device import Device, as_device
@@ -38,14 +40,14 @@ def segment(
     Raises UsageError for a configuration that its pixel size makes impossible, UnavailableError without the device.
     """
     where = as_device(device)
-    make_recipe(config or SegmentationConfig(), batch.pixel_size_um)  # a wrong configuration is told before any work
-    labels: Array = where.xp.zeros(batch.pixels.shape, where.xp.int32)
+    recipe = make_recipe(config or SegmentationConfig(), batch.pixel_size_um)  # a wrong one is told before any work
+    labels: Array = where.xp.empty(batch.pixels.shape, where.xp.int32)
     if labels.size == 0:
         return labels
     for first in range(0, len(batch), where.batch_frames):
         part = slice(first, first + where.batch_frames)
         grey = adjust_background(where.put(batch.pixels[part]), batch.pixel_size_um, where, background)
-        labels[part] = segment_adjusted(grey, batch.pixel_size_um, where, config)
+        _segment_into(labels[part], where, grey, recipe)
     return labels
 
 
@@ -57,8 +59,17 @@ def segment_adjusted(
     `grey` (frames, height, width) uint8 is what `adjust_background` returns; all frames are held at once.
     """
     where = as_device(device)
-    recipe = make_recipe(config or SegmentationConfig(), pixel_size_um)
-    return separate(where, find_foreground(where, grey, recipe), grey, recipe)
+    labels: Array = where.xp.empty(grey.shape, where.xp.int32)
+    _segment_into(labels, where, grey, make_recipe(config or SegmentationConfig(), pixel_size_um))
+    return labels
+
+
+def _segment_into(labels: Array, device: Device, grey: Array, recipe: Recipe) -> None:
+    if device.kernels:
+        numbers = np.array(recipe.as_numbers(*grey.shape[1:]), np.int32)
+        device.kernels.segment(grey, numbers, labels, device.xp.empty(len(grey), device.xp.int32))
+    else:
+        labels[...] = separate(device, find_foreground(device, grey, recipe), grey, recipe)
 
 
 def find_foreground(device: Device, grey: Array, recipe: Recipe) -> Array:
