@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 from phasewell.background import adjust_background, half_window_px
 from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.descriptors import describe_adjusted
-from phasewell.device import Device
+from phasewell.device import CPU_KERNEL_FRAMES, Device
+from phasewell.frames import FrameBatch
+from phasewell.runs.measuring import measure_cells
 from phasewell.segmentation import make_recipe, segment_adjusted
 from phasewell.segmentation.recipe import Recipe
 from phasewell.segmentation.texture import gradient_energy
 from phasewell.segmentation.threshold import binarise, frame_thresholds, stands_out
 
-KERNEL_FRAMES = 6  # frames of one call: what the engine itself hands to the kernels at once
+KERNEL_FRAMES = CPU_KERNEL_FRAMES  # of one call: what the engine itself hands to the kernels at once
 PRESETS: tuple[Literal["paper-r", "phase"], ...] = ("paper-r", "phase")
 
-FUSED = "frames to labels and 12 descriptors: background, eight steps, descriptors; store excluded"
+FUSED = (
+    "frames to labels and 12 descriptors: background, eight steps, descriptors; store excluded, and the kernels write "
+    "labels out only for the comparison, as a run does"
+)
 DESCRIPTORS = "labels and adjusted frames to 12 descriptors"
 PIECES = "a binary frame (a bit plane for the kernels, else a byte a pixel) to labels of its 8-connected pieces"
 COPY = "frames copied"
@@ -86,11 +91,13 @@ def find_foreground(grey: NDArray[np.uint8], recipe: Recipe, contrast: bool) -> 
     return np.concatenate(masks)
 
 
-def run_fused(frames: NDArray[np.uint8], device: Device, preset: Literal["paper-r", "phase"]) -> tuple[Any, Any]:
-    """Return labels and the values of the cell table, computed as a run computes them."""
-    grey = adjust_background(frames, PIXEL_SIZE_UM, device)
-    labels = segment_adjusted(grey, PIXEL_SIZE_UM, device, SegmentationConfig(preset=preset))
-    return labels, describe_adjusted(grey, labels, PIXEL_SIZE_UM, device).values
+def run_fused(
+    frames: NDArray[np.uint8], device: Device, preset: Literal["paper-r", "phase"], keep_labels: bool = False
+) -> tuple[Any, Any]:
+    """Return labels, or None, and the values of the cell table, computed as a run computes them."""
+    batch, config = FrameBatch(frames, PIXEL_SIZE_UM), SegmentationConfig(preset=preset)
+    cells, labels = measure_cells(batch, device, BackgroundConfig(), config, keep_labels)
+    return labels, cells.values
 
 
 def our_chains(material: Material, engine: Literal["kernels", "arrays"], threads: int) -> list[Chain]:
@@ -98,7 +105,7 @@ def our_chains(material: Material, engine: Literal["kernels", "arrays"], threads
     device, who = Device("cpu", engine, threads), f"phasewell {engine}"
     count = 1 if engine == "arrays" else len(material.frames)
     frames, grey, labels = material.frames[:count], material.grey[:count], material.labels[:count]
-    fused = [Chain(FUSED, who, p, count, partial(run_fused, frames, device, p)) for p in PRESETS]
+    fused = [Chain(FUSED, who, p, count, partial(run_fused, frames, device, p, engine == "arrays")) for p in PRESETS]
     describe = partial(_values, grey, labels, device)
     return [*fused, Chain(DESCRIPTORS, who, "", count, describe)]
 

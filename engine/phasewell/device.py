@@ -12,7 +12,7 @@ from typing import Any, Literal
 from phasewell.errors import UnavailableError, UsageError
 
 CPU_ARRAY_FRAMES = 2  # more is slower on a CPU and takes gigabytes
-CPU_KERNEL_FRAMES = 6  # labels of 1000 x 1000 px then fit the largest block that malloc keeps (32 MB)
+CPU_KERNEL_FRAMES = 16  # so that threads seldom wait for each other; each has one frame at a time in its cache
 GPU_BATCH_FRAMES = 64
 
 

@@ -1,22 +1,10 @@
 // cells.cpp: the exact integers of every cell for Python.
-#include "../cpu/cells.hpp"
+#include "cells.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
-#include <vector>
 
-#include "door.hpp"
-
-namespace {
-
-using Rows = nb::ndarray<nb::numpy, int64_t, nb::shape<-1, pw::CELL_COLUMNS>>;
-
-// the rows of one frame, or why there are none
-struct Part {
-  std::unique_ptr<int64_t[]> rows;
-  int32_t count = 0;
-};
+namespace cells {
 
 Part measure_frame(const CellsTable& table, const uint8_t* grey, const int32_t* labels, int32_t height, int32_t width,
                    int64_t frame, pw::Scratch memory) {
@@ -28,6 +16,22 @@ Part measure_frame(const CellsTable& table, const uint8_t* grey, const int32_t* 
   table.measure_cells(grey, width, cells, part.count, frame, 0, 1, part.rows.get(), memory);
   return part;
 }
+
+Rows join_parts(const std::vector<Part>& parts) {
+  int64_t count = 0;
+  for (const Part& part : parts) count += part.count;
+  auto joined = std::make_unique<int64_t[]>((size_t)std::max<int64_t>(count * pw::CELL_COLUMNS, 1));
+  int64_t* at = joined.get();
+  for (const Part& part : parts) at = std::copy_n(part.rows.get(), (size_t)part.count * pw::CELL_COLUMNS, at);
+  const nb::capsule owner(joined.get(), [](void* rows) noexcept { delete[] static_cast<int64_t*>(rows); });
+  return Rows(joined.release(), {(size_t)count, (size_t)pw::CELL_COLUMNS}, owner);
+}
+
+}  // namespace cells
+
+namespace {
+
+using cells::Part;
 
 void check_labels(const std::vector<Part>& parts, int64_t first_frame) {
   const auto find = [&](int32_t fault) {
@@ -43,17 +47,7 @@ void check_labels(const std::vector<Part>& parts, int64_t first_frame) {
                               " has labels above its number of pixels; number them anew");
 }
 
-Rows join_parts(const std::vector<Part>& parts) {
-  int64_t count = 0;
-  for (const Part& part : parts) count += part.count;
-  auto joined = std::make_unique<int64_t[]>((size_t)std::max<int64_t>(count * pw::CELL_COLUMNS, 1));
-  int64_t* at = joined.get();
-  for (const Part& part : parts) at = std::copy_n(part.rows.get(), (size_t)part.count * pw::CELL_COLUMNS, at);
-  const nb::capsule owner(joined.get(), [](void* rows) noexcept { delete[] static_cast<int64_t*>(rows); });
-  return Rows(joined.release(), {(size_t)count, (size_t)pw::CELL_COLUMNS}, owner);
-}
-
-Rows measure_cells(door::In<uint8_t, door::Frames> grey, door::In<int32_t, door::Frames> labels, int64_t first_frame,
+cells::Rows measure_cells(door::In<uint8_t, door::Frames> grey, door::In<int32_t, door::Frames> labels, int64_t first_frame,
                    int32_t threads, const std::string& instructions) {
   const auto frames = (int64_t)labels.shape(0), height = (int64_t)labels.shape(1), width = (int64_t)labels.shape(2);
   if ((int64_t)grey.shape(0) != frames || (int64_t)grey.shape(1) != height || (int64_t)grey.shape(2) != width)
@@ -61,18 +55,18 @@ Rows measure_cells(door::In<uint8_t, door::Frames> grey, door::In<int32_t, door:
   door::check_sides("measure_cells", height, width);
   const CellsTable& table = PW_CHOOSE(cells, door::find_isa(instructions));
   std::vector<Part> parts((size_t)(height && width ? frames : 0));
-  const int64_t scratch = pw::cell_runs_bytes(height, width) + std::max(pw::LIST_BYTES, pw::MEASURE_BYTES);
+  const int64_t scratch = cells::scratch_bytes(height, width);
   const uint8_t* pixels = grey.data();
   const int32_t* first = labels.data();
   {
     nb::gil_scoped_release unlocked;
     door::each_frame((int64_t)parts.size(), threads, scratch, [&](int64_t f, pw::Scratch memory) {
       const int64_t at = f * height * width;
-      parts[(size_t)f] = measure_frame(table, pixels + at, first + at, (int32_t)height, (int32_t)width, first_frame + f, memory);
+      parts[(size_t)f] = cells::measure_frame(table, pixels + at, first + at, (int32_t)height, (int32_t)width, first_frame + f, memory);
     });
   }
   check_labels(parts, first_frame);
-  return join_parts(parts);
+  return cells::join_parts(parts);
 }
 
 }  // namespace

@@ -1,14 +1,11 @@
 // segment.cpp: steps 2 to 8 for Python.
-#include "../cpu/segment.hpp"
+#include "segment.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "door.hpp"
 
-namespace {
-
-[[noreturn]] void refuse(const std::string& what) { door::refuse("segment", what); }
+[[noreturn]] static void refuse(const std::string& what) { door::refuse("segment", what); }
 
 pw::Recipe read_recipe(const int32_t* numbers) {
   pw::Recipe recipe;
@@ -24,6 +21,8 @@ pw::Recipe read_recipe(const int32_t* numbers) {
   return recipe;
 }
 
+namespace {
+
 void segment_frames(door::In<uint8_t, door::Frames> grey, door::In<int32_t, nb::shape<pw::RECIPE_NUMBERS>> numbers,
                     door::Out<int32_t, door::Frames> labels, door::Out<int32_t, nb::shape<-1>> counts, int32_t threads,
                     const std::string& instructions) {
@@ -38,8 +37,7 @@ void segment_frames(door::In<uint8_t, door::Frames> grey, door::In<int32_t, nb::
     return;
   }
   const SegmentTable& table = PW_CHOOSE(segment, door::find_isa(instructions));
-  const int64_t scratch = pw::segment_frame_fast_bytes(height, width, recipe) + pw::plane_bytes(height, width) +
-                          pw::segment_frame_bytes(height, width, recipe);
+  const int64_t scratch = segment_scratch_bytes(height, width, recipe);
   nb::gil_scoped_release unlocked;
   door::each_frame(frames, threads, scratch, [&](int64_t f, pw::Scratch memory) {
     counts.data()[f] = table.segment(grey.data() + f * height * width, (int32_t)height, (int32_t)width, recipe,

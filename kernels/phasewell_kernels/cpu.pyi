@@ -188,6 +188,22 @@ def scratch_bytes(entry: str, height: int, width: int, numbers: Sequence[int] = 
     Raises ValueError for an unknown entry point and for frames that the kernels cannot count in.
     """
 
+def measure_frames(
+    pixels: NDArray[Any],
+    half: int,
+    tolerance: int,
+    recipe: NDArray[Any],
+    labels: NDArray[Any],
+    first_frame: int = 0,
+    threads: int = 1,
+    instructions: str = "best",
+) -> NDArray[Any]:
+    """Do `adjust_background`, `segment` and `measure_cells` frame by frame, while its pixels are in cache.
+
+    half -1 leaves the background as it is; labels has the shape of pixels and is written, or (0, 0, 0) where nobody
+    wants them. All other arguments, and what is returned, as of those three.
+    """
+
 QUALITY_INTEGERS: int
 """Integers of a frame that `sum_frames` writes: black, saturated, constant, laplacian, its square, energy_0..3."""
 

@@ -156,6 +156,17 @@ CALLS: dict[str, Call] = {
         ("labels", "counts"),
         ("grey", "labels"),
     ),
+    "measure_frames": Call(
+        lambda: {
+            "pixels": grey(),
+            "half": 3,
+            "tolerance": 8,
+            "recipe": np.array((1, 85, 60, 200, 64, 7, 10, 10, 2, 20, 20, 30, 800, 65, 1), np.int32),
+            "labels": empty(np.int32, N, H, W),
+        },
+        ("labels",),
+        ("pixels", "labels"),
+    ),
     "split": Call(
         lambda: {
             "planes": planes(),

@@ -14,6 +14,7 @@ from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.descriptors import describe
 from phasewell.device import Device
 from phasewell.quality import assess
+from phasewell.runs.measuring import measure_cells
 from phasewell.segmentation import segment
 from pictures import REAL, Picture, blobs, checkerboard, dots, flat, noise, real_pictures, spiral
 
@@ -149,6 +150,22 @@ def test_background_and_quality(shape: tuple[int, int, int], window: float, tole
     for field in dataclasses.fields(quality := assess(batch, ARRAYS)):
         found = getattr(assess(batch, KERNELS), field.name)
         np.testing.assert_array_equal(found, getattr(quality, field.name), err_msg=field.name)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_way_in_cache_is_the_way_step_by_step(preset: str, enabled: bool) -> None:
+    batch = FrameBatch(np.stack([blobs(300, 400, seed, count=12) for seed in range(5)]), 0.8708)
+    background, config = BackgroundConfig(enabled=enabled), SegmentationConfig(preset=preset)
+    expected, labels = measure_cells(batch, ARRAYS, background, config, True)
+    assert len(expected) > 5
+    for keep in (True, False):
+        cells, kept = measure_cells(batch, KERNELS, background, config, keep)
+        assert (kept is not None) == keep
+        if keep:
+            np.testing.assert_array_equal(kept, labels)
+        for field in dataclasses.fields(expected):
+            np.testing.assert_array_equal(getattr(cells, field.name), getattr(expected, field.name))
 
 
 def test_frames_of_a_batch_do_not_touch_each_other() -> None:

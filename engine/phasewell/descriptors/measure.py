@@ -15,6 +15,7 @@ from phasewell.descriptors.integers import LEVELS, CellIntegers, count_cells
 from phasewell.device import Device, as_device
 from phasewell.errors import UsageError
 from phasewell.frames import FrameBatch
+from phasewell.plate import FrameKey
 
 if TYPE_CHECKING:
     Array = Any  # numpy.ndarray, or cupy.ndarray on a GPU
@@ -57,6 +58,13 @@ def describe_adjusted(
         raise UsageError(f"adjusted frames are {adjusted.dtype}: expected uint8")
     _check_labels(adjusted.shape, labels)
     integers = _count_fused(adjusted, labels, where) if where.kernels else _count_arrays(adjusted, labels, where)
+    return tabulate_cells(integers, len(labels), pixel_size_um, keys)
+
+
+def tabulate_cells(
+    integers: CellIntegers, n_frames: int, pixel_size_um: float, keys: tuple[FrameKey, ...] = ()
+) -> Cells:
+    """Return the cell table of exact integers, in host memory, of `n_frames` frames."""
     return Cells(
         frame=integers.frame.astype(np.int32),
         label=integers.label.astype(np.int32),
@@ -64,7 +72,7 @@ def describe_adjusted(
         centroid_x_px=integers.sum_col / integers.area,
         bbox_px=integers.bbox.astype(np.int32),
         values=compute_values(integers),
-        n_frames=len(labels),
+        n_frames=n_frames,
         pixel_size_um=pixel_size_um,
         keys=keys,
     )

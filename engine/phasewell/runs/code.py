@@ -21,6 +21,7 @@ _SOURCES = (
     "manifest.py",
     "runs/task.py",
     "runs/assembly.py",
+    "runs/measuring.py",
     "tables/parts.py",
 )
 _KERNEL_SUFFIXES = {".py", ".cuh", ".cpp"}

@@ -23,8 +23,10 @@ def kernel_scratch_bytes(frame_shape: tuple[int, int], recipe: Recipe) -> int:
     """Return what a thread of the kernels takes at most; raises UsageError for frames they cannot take."""
     from phasewell_kernels import cpu
 
+    frame = 5 * frame_shape[0] * frame_shape[1]  # adjusted pixels and labels
     try:
-        return sum(cpu.scratch_bytes("segment_frames", *frame_shape, recipe.as_numbers(*frame_shape)))
+        segment = cpu.scratch_bytes("segment_frames", *frame_shape, recipe.as_numbers(*frame_shape))
+        return frame + sum(segment) + sum(cpu.scratch_bytes("list_cells", *frame_shape))
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -150,7 +150,9 @@ def _take(batch: FrameBatch, indices: Sequence[int]) -> FrameBatch:
     if len(indices) == len(batch):
         return batch
     keys = tuple(batch.keys[i] for i in indices)
-    return FrameBatch(batch.pixels[list(indices)], batch.pixel_size_um, keys)
+    together = len(indices) > 0 and indices[-1] - indices[0] == len(indices) - 1
+    pixels = batch.pixels[indices[0] : indices[-1] + 1] if together else batch.pixels[list(indices)]
+    return FrameBatch(pixels, batch.pixel_size_um, keys)
 
 
 def measure_frames(batch: FrameBatch, device: Device, config: Config, keep: frozenset[str]) -> list[MeasuredFrame]:
@@ -174,10 +176,9 @@ def measure_frames(batch: FrameBatch, device: Device, config: Config, keep: froz
 
 
 def _measure(batch: FrameBatch, device: Device, config: Config, keep: frozenset[str]) -> list[MeasuredFrame]:
-    from phasewell.background import adjust_background
-    from phasewell.descriptors import describe_adjusted, field_moments
+    from phasewell.descriptors import field_moments
     from phasewell.quality import assess, confluence_of_cells, judge
-    from phasewell.segmentation import segment_adjusted
+    from phasewell.runs.measuring import measure_cells
 
     resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)  # the one copy to the device
     quality = assess(resident, device)
@@ -191,11 +192,10 @@ def _measure(batch: FrameBatch, device: Device, config: Config, keep: frozenset[
     if not good:
         return outcome
     usable = _take(resident, good)
-    grey = adjust_background(usable.pixels, usable.pixel_size_um, device, config.background)  # once for both
-    labels = segment_adjusted(grey, usable.pixel_size_um, device, config.segmentation)
-    cells = describe_adjusted(grey, labels, usable.pixel_size_um, device, usable.keys)
+    wanted = any(key.field in keep for key in usable.keys)
+    cells, labels = measure_cells(usable, device, config.background, config.segmentation, wanted)
     covered = np.full(len(batch), np.nan)
-    covered[good] = confluence_of_cells(cells, grey.shape[1] * grey.shape[2])
+    covered[good] = confluence_of_cells(cells, usable.pixels.shape[1] * usable.pixels.shape[2])
     verdicts = judge(quality, covered, config.quality)
     moments = field_moments(cells)
     for place, i in enumerate(good):
