@@ -16,6 +16,7 @@ import numpy as np
 from phasewell.background import adjust_background
 from phasewell.cells import DESCRIPTOR_NAMES
 from phasewell.descriptors import describe, describe_adjusted
+from phasewell.device import Device
 from phasewell.frames import FrameBatch
 from rows import write_rows
 from skimage.feature import graycomatrix, graycoprops
@@ -27,6 +28,7 @@ MEAN_AREA_PX = {150: 480, 600: 317}  # cells a frame -> mean pixels a cell
 REPEATS = 15
 ANGLES = (0, math.pi / 4, math.pi / 2, 3 * math.pi / 4)
 LEVELS, OUTSIDE = 32, 32
+ONE_CORE = Device("cpu", threads=1)  # as the peer
 
 
 def draw_frame(cells: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +72,8 @@ def compare(cells: int) -> list[dict[str, Any]]:
     frames, stack = frame[None], labels[None]
     batch, target = FrameBatch(frames, 1.0), np.empty_like(stack)
     ours = {
-        "labels and adjusted frame to table": lambda: describe_adjusted(frames, stack, 1.0, "cpu").values,
-        "labels and frame to table, background adjusted inside": lambda: describe(batch, stack, "cpu").values,
+        "labels and adjusted frame to table": lambda: describe_adjusted(frames, stack, 1.0, ONE_CORE).values,
+        "labels and frame to table, background adjusted inside": lambda: describe(batch, stack, ONE_CORE).values,
     }
     peers = {
         "labels and adjusted frame to table": lambda: describe_with_scikit_image(frame, labels),

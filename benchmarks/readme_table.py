@@ -101,7 +101,7 @@ def speed() -> list[str]:
         elif row["boundary"].startswith("labels and adjusted"):
             lines.append(_rate(f"12 descriptors of given labels ({peer})", row["cells_per_s"], row, "cells/s"))
     for row in read_rows("simulated_rates"):
-        lines.append(_rate("store to committed cell table, array engine", row["run_frames_per_s"], row))
+        lines.append(_rate(f"store to committed cell table, engine `{row['engine']}`", row["run_frames_per_s"], row))
     for row in read_rows("simulation"):
         if row["boundary"].startswith("arguments to plate store"):
             lines.append(_rate("simulate a plate of 15 hours, arguments to shards", row["frames_per_second"], row))

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
+from phasewell.config import Config, PlateConfig, RunConfig
 from phasewell.report import write_report
 from phasewell.runs import fit_models, run, simulate
 from phasewell.tables import open_results
@@ -39,7 +39,8 @@ def measure_rates(folder: Path) -> Path:
     started = time.monotonic()
     plate = simulate(folder / "plate.zarr", fields=64, times=1, seed=0)
     simulated = time.monotonic()
-    result = run(_config(folder))
+    config = _config(folder)
+    result = run(config)
     finished = time.monotonic()
     row = {
         "boundary": "simulate: parameters to committed shard; run: store to committed cell table, every step",
@@ -47,11 +48,11 @@ def measure_rates(folder: Path) -> Path:
         "frame_shape": list(plate.frame_shape),
         "cells_per_frame": round(result.n_cells / plate.n_frames_expected, 1),
         "preset": "phase",
-        "engine": "arrays",
+        "engine": config.compute.engine,
+        "executor": config.compute.executor,
         "device": "cpu",
         "simulate_frames_per_s": round(plate.n_frames_expected / (simulated - started), 1),
         "run_frames_per_s": round(plate.n_frames_expected / (finished - simulated), 1),
-        "start_of_workers": "inside",
     }
     print(row)
     return write_rows("simulated_rates", [row], "distributed")
@@ -89,7 +90,6 @@ def _config(folder: Path) -> Config:
     return Config(
         plate=PlateConfig(store=folder / "plate.zarr"),
         run=RunConfig(output=folder / "run"),
-        compute=ComputeConfig(executor="dask"),
     )
 
 
