@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -86,14 +87,21 @@ void each_frame(int64_t frames, int32_t threads, int64_t scratch_bytes,
   std::vector<Buffer> buffers;
   for (int32_t t = 0; t < count; ++t) buffers.push_back(borrow(scratch_bytes));
   std::atomic<int64_t> next{0};
+  std::vector<std::exception_ptr> failures(static_cast<size_t>(count));
   const auto run = [&](int32_t t) {
-    for (int64_t frame = next++; frame < frames; frame = next++) work(frame, pw::Scratch{buffers[t].memory.get()});
+    try {
+      for (int64_t frame = next++; frame < frames; frame = next++) work(frame, pw::Scratch{buffers[t].memory.get()});
+    } catch (...) {  // an exception that left a thread would end the process
+      failures[static_cast<size_t>(t)] = std::current_exception();
+    }
   };
   std::vector<std::thread> others;
   for (int32_t t = 1; t < count; ++t) others.emplace_back(run, t);
   run(0);
   for (auto& other : others) other.join();
   for (auto& buffer : buffers) give_back(std::move(buffer));
+  for (const auto& failure : failures)
+    if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace door
