@@ -25,6 +25,14 @@ def half_window_px(window_um: float, pixel_size_um: float) -> int:
     return max(0, math.floor((window_um / pixel_size_um - 1) / 2 + 0.5))
 
 
+def kernel_half_px(config: BackgroundConfig, pixel_size_um: float, height: int, width: int) -> int:
+    """Return half the window as the kernels take it, for frames of that size; -1 leaves the background as it is.
+
+    What is wider than the frame is as good as the frame's longer side.
+    """
+    return min(half_window_px(config.window_um, pixel_size_um), max(height, width)) if config.enabled else -1
+
+
 def box_sum(xp: Any, padded: Array, half: int) -> Array:
     """Return the sum over squares of 2 half + 1 pixels of frames (frames, height, width) padded by `half`.
 
@@ -82,7 +90,8 @@ def adjust_background(
     half = half_window_px(config.window_um, pixel_size_um)
     adjusted: Array = where.xp.empty_like(pixels)
     if where.kernels:
-        where.kernels.adjust_background(pixels, min(half, max(pixels.shape[1:])), config.tolerance, adjusted)
+        window = kernel_half_px(config, pixel_size_um, *pixels.shape[1:])
+        where.kernels.adjust_background(pixels, window, config.tolerance, adjusted)
         return adjusted
     for first in range(0, len(pixels), where.batch_frames):
         part = slice(first, first + where.batch_frames)

@@ -85,9 +85,10 @@ class Device:
 
     @property
     def kernels(self) -> Any:
-        """The fused kernels of this device, with the same functions on each; None for the engine `arrays`.
+        """The fused kernels of this device, None for the engine `arrays`.
 
-        Functions and their arrays: phasewell_kernels/cpu.pyi. They raise UsageError for frames they cannot take.
+        Every device has the same functions, but for `measure_frames`: going all the way in cache is for CPUs. Functions
+        and their arrays: phasewell_kernels/cpu.pyi. They raise UsageError for frames they cannot take.
         """
         if self.engine == "arrays":
             return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from phasewell.background import adjust_background, half_window_px
+from phasewell.background import adjust_background, kernel_half_px
 from phasewell.cells import Cells
 from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.descriptors import describe_adjusted, tabulate_cells
@@ -14,8 +14,6 @@ from phasewell.descriptors.fused import split_rows
 from phasewell.device import Device
 from phasewell.frames import FrameBatch
 from phasewell.segmentation import make_recipe, segment_adjusted
-
-UNCHANGED = -1  # window of the kernel that leaves the background as it is
 
 
 def measure_cells(
@@ -44,8 +42,7 @@ def _measure_in_cache(
 ) -> tuple[Cells, Any]:
     n, height, width = batch.pixels.shape
     recipe = make_recipe(segmentation, batch.pixel_size_um).as_numbers(height, width)
-    window = min(half_window_px(background.window_um, batch.pixel_size_um), max(height, width))
-    half = window if background.enabled else UNCHANGED
+    half = kernel_half_px(background, batch.pixel_size_um, height, width)
     labels = np.empty((n, height, width) if keep_labels else (0, 0, 0), np.int32)
     rows = device.kernels.measure_frames(batch.pixels, half, background.tolerance, np.array(recipe, np.int32), labels)
     cells = tabulate_cells(split_rows(rows), n, batch.pixel_size_um, batch.keys)
