@@ -105,10 +105,6 @@ def speed() -> list[str]:
     for row in read_rows("simulation"):
         if row["boundary"].startswith("arguments to plate store"):
             lines.append(_rate("simulate a plate of 15 hours, arguments to shards", row["frames_per_second"], row))
-    for row in read_rows("descriptors"):
-        if row["boundary"].startswith("labels and adjusted") and row["cells_per_frame"] == 150:
-            text = f"12 descriptors of given labels ({row['times_the_peer']:.0f} x scikit-image in the same run)"
-            lines.append(_rate(text, row["frames_per_s_per_core"], row, "frames/s per core"))
     return lines
 
 
