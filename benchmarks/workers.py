@@ -77,7 +77,7 @@ def _serve(pipe: Connection, core: int, setup: Callable[..., Any], arguments: tu
             before = time.process_time()
             found = work[name]()
             pipe.send((True, (time.process_time() - before, found if wanted else None)))
-    except (EOFError, OSError):  # the other end is gone
+    except (EOFError, BrokenPipeError, ConnectionResetError):  # the other end is gone
         return
     except Exception as error:  # noqa: BLE001  whatever a peer raises is told where it is noticed
         pipe.send((False, f"{type(error).__name__}: {error}"))
