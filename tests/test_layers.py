@@ -12,7 +12,17 @@ ENGINE = ROOT / "engine" / "phasewell"
 VOCABULARY = {"errors", "lazy", "plate", "frames", "cells", "profiles", "manifest", "config"}
 PARTS = {"images", "tables", "quality", "segmentation", "descriptors", "inference", "learning", "potency", "simulation"}
 LAYER = dict.fromkeys(VOCABULARY, 0) | {"device": 1, "durable": 1, "background": 1.5} | dict.fromkeys(PARTS, 2)
-LAYER |= {"runs": 3, "report": 3, "__init__": 4, "progress": 4, "doctor": 4.5, "demo": 4.5, "cli": 5, "__main__": 6}
+LAYER |= {
+    "device_facts": 0.5,
+    "runs": 3,
+    "report": 3,
+    "__init__": 4,
+    "progress": 4,
+    "doctor": 4.5,
+    "demo": 4.5,
+    "cli": 5,
+    "__main__": 6,
+}
 BANNED = {"utils", "util", "helpers", "common", "misc", "tools", "base", "core"}
 # imports needed for types only are checked as well: a type is a dependency of the reader
 MODULES = sorted([*ENGINE.rglob("*.py"), *(ROOT / "kernels").rglob("*.py")])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
+from phasewell.device_facts import DeviceFacts, count_cores, cpu_facts, gpu_facts
 from phasewell.errors import UnavailableError, UsageError
 
 CPU_ARRAY_FRAMES = 2  # more is slower on a CPU and takes gigabytes
@@ -47,17 +47,19 @@ class Device:
             if kind != "cuda" or not index.isdigit():
                 raise UsageError(f"device {self.name!r}: expected cpu, cuda:N or auto")
             if int(index) >= count_gpus():
-                raise UnavailableError(
-                    f"device {name}: {count_gpus()} GPUs are visible to CuPy; "
-                    "install the extra cuda13 and check the driver, or use --device cpu"
-                )
+                raise UnavailableError(f"device {name}: {explain_absence()}; or use the device cpu")
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "threads", self.threads or len(os.sched_getaffinity(0)))
+        object.__setattr__(self, "threads", self.threads or count_cores())
 
     @property
     def is_gpu(self) -> bool:
         """True when arrays live on a GPU."""
         return self.name != "cpu"
+
+    @property
+    def index(self) -> int:
+        """The number of the GPU; 0 for the CPU."""
+        return int(self.name.partition(":")[2] or 0)
 
     @property
     def xp(self) -> ModuleType:
@@ -95,10 +97,14 @@ class Device:
         if self.is_gpu:
             from phasewell_kernels.gpu import gpu_kernels
 
-            return _Kernels(gpu_kernels(int(self.name.partition(":")[2])), {})
+            return _Kernels(gpu_kernels(self.index), {})
         from phasewell_kernels import cpu
 
         return _Kernels(cpu, {"threads": self.threads})
+
+    def facts(self) -> DeviceFacts:
+        """Return what this device is: model, memory and how much of it is free now, driver."""
+        return gpu_facts(_import_cupy(), self.index) if self.is_gpu else cpu_facts()
 
     def put(self, array: Any) -> Any:
         """Return `array` on this device: one copy to a GPU, none on the CPU."""
@@ -134,11 +140,36 @@ def as_device(device: Device | str) -> Device:
 
 @functools.cache
 def count_gpus() -> int:
-    """Return how many GPUs CuPy can use; 0 without CuPy or a driver."""
+    """Return how many GPUs CuPy can use; 0 without CuPy or a driver. Asked once per process, see `forget_gpus`."""
+    found = _probe()
+    return found if isinstance(found, int) else 0
+
+
+def forget_gpus() -> None:
+    """Ask anew at the next need: a GPU may be gone since."""
+    count_gpus.cache_clear()
+
+
+def explain_absence() -> str:
+    """Return why there is no such GPU and what helps: CuPy, the driver, or the number of GPUs."""
+    found = _probe()
+    if isinstance(found, ImportError):
+        return f"CuPy is not installed ({found}); `phasewell doctor` shows the line that installs the extra cuda13"
+    if isinstance(found, Exception):
+        return (
+            f"CuPy finds no usable NVIDIA driver ({found}); install a driver for CUDA 13 (580 or later) and see "
+            "whether `nvidia-smi` lists the GPU; in a container, start it with the GPU"
+        )
+    names = ", ".join(f"cuda:{index}" for index in range(found)) or "none"
+    return f"the driver shows these GPUs: {names}; take one of them, or let CUDA_VISIBLE_DEVICES name more"
+
+
+def _probe() -> int | Exception:
+    """Return how many GPUs CuPy sees, or why it sees none."""
     try:
         return int(_import_cupy().cuda.runtime.getDeviceCount())
-    except Exception:  # CuPy raises its own error types for a missing driver, which cannot be named without it
-        return 0
+    except Exception as error:  # CuPy raises its own types for a missing driver, which cannot be named without it
+        return error
 
 
 def _import_cupy() -> ModuleType:

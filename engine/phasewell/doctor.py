@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import shutil
 import sys
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import phasewell
-from phasewell.device import count_gpus
+from phasewell.device import Device, count_gpus, explain_absence
+from phasewell.device_facts import DeviceFacts
 
 _EXTRAS = {  # extra -> (distribution that shows it is there, what it is for)
     "cluster": ("distributed", "executor dask: both cores of this machine, or a cluster"),
-    "cuda13": ("cupy-cuda13x", "arrays on a GPU"),
+    "cuda13": ("cupy-cuda13x", "runs on GPUs"),
     "train": ("torch", "training of networks"),
     "postgres": ("adbc-driver-postgresql", "loading results into PostgreSQL"),
     "ngio": ("ngio", "Fractal's reader of plate stores"),
@@ -33,14 +33,17 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
         if _version(distribution) is None
     ]
     disk = shutil.disk_usage(folder)
+    cpu, gpus = Device("cpu").facts(), [Device(f"cuda:{index}").facts() for index in range(count_gpus())]
     report: dict[str, Any] = {
         "phasewell": phasewell.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "cores": cpu.count,
+        "memory_bytes": cpu.memory_bytes,
         "disk_free_bytes": disk.free,
-        "gpus": _gpus(),
+        "devices": [facts.to_dict() for facts in (cpu, *gpus)],
+        "gpus": [gpu.to_text() for gpu in gpus],
+        "no_gpu_because": None if gpus else explain_absence(),
         "kernels": _kernels(),
         "versions": versions,
         "missing": missing,
@@ -61,16 +64,6 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _gpus() -> list[str]:
-    names = []
-    for index in range(count_gpus()):
-        import cupy
-
-        properties = cupy.cuda.runtime.getDeviceProperties(index)
-        names.append(f"cuda:{index} {properties['name'].decode()} {properties['totalGlobalMem'] / 2**30:.0f} GiB")
-    return names
-
-
 def _kernels() -> str:
     from phasewell_kernels import cpu
 
@@ -84,9 +77,8 @@ def _lines(report: dict[str, Any], folder: Path) -> list[str]:
         f"cores {report['cores']}, memory {report['memory_bytes'] / gib:.1f} GiB, "
         f"free disk {report['disk_free_bytes'] / gib:.1f} GiB at {folder}",
         f"kernels: {report['kernels']}",
-        "devices: cpu"
-        + "".join(f", {gpu}" for gpu in report["gpus"])
-        + ("" if report["gpus"] else " (no GPU visible)"),
+        *(f"device {DeviceFacts(**facts).to_text()}" for facts in report["devices"]),
+        *([] if report["gpus"] else [f"no GPU: {report['no_gpu_because']}"]),
         "versions: " + ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
     ]
     lines += [f"not installed: {m['extra']} ({m['for']}): {m['install']}" for m in report["missing"]]

@@ -32,6 +32,10 @@ class UnavailableError(PhasewellError, RuntimeError):
     exit_code = 69
 
 
+class DeviceLostError(UnavailableError):
+    """A GPU failed for good while it was in use (69): this process must not use it again; the same command resumes."""
+
+
 class OutputError(PhasewellError, OSError):
     """The output cannot be created (73)."""
 

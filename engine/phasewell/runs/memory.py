@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from phasewell.errors import UsageError
 from phasewell.plate import Plate
 from phasewell.segmentation import Recipe
@@ -51,12 +48,3 @@ def projected_disk_bytes(plate: Plate, n_frames: int, n_label_frames: int) -> in
     pixels = plate.frame_shape[0] * plate.frame_shape[1]
     cells = int(n_frames * pixels * CELLS_PER_PX / 3) * CELL_BYTES
     return 1_000_000 + 4_000 * n_frames + cells + int(n_label_frames * pixels * LABEL_BYTES_PER_PX)
-
-
-def host_memory_bytes() -> int:
-    """Return the memory that processes of this host may use in all: its RAM, or the limit of its container."""
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):  # no container, or "max"
-        return physical

@@ -38,6 +38,7 @@ class Observer:
         self._seen: set[tuple[str, int]] = set()
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RATE_WINDOW)
         self._state: dict[str, Any] = {}
+        self._facts: dict[str, Any] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -68,8 +69,10 @@ class Observer:
                 self.n_quarantined += item.entry.n_quarantined
                 self.n_missing += item.entry.n_missing
         self._state = {"run_id": plan.run_id, "plate": plan.plate, "device": plan.device, "executor": plan.executor}
+        self._facts = plan.facts.to_dict()
         self._recent.append((time.monotonic(), 0))
-        self.event("planned", **self._state, workers=plan.workers, units=len(plan.units), to_do=len(plan.remaining))
+        sizes = {"workers": plan.workers, "units": len(plan.units), "to_do": len(plan.remaining)}
+        self.event("planned", **self._state, facts=self._facts, **sizes)
         if self._progress:
             self._progress(self.n_done, self.n_total)
 
@@ -121,7 +124,14 @@ class Observer:
     def finish(self, status: str, exit_code: int, resume: str, message: str | None = None) -> str:
         """Write status.json as far as the disk allows and return the last line."""
         line = last_line(status, self.counts(), resume)
-        document = {"status": status, "exit_code": exit_code, **self.counts(), "resume": resume, "message": message}
+        document: dict[str, Any] = {
+            "status": status,
+            "exit_code": exit_code,
+            **self.counts(),
+            "resume": resume,
+            "message": message,
+        }
+        document["device"] = self._facts or None  # None: refused before the device was looked at
         with suppress(OSError):  # a full disk is why the run ends; the line is printed all the same
             _replace(self.folder / STATUS_NAME, {**document, "last_line": line, "at": _now()})
             self.event("ended", status=status, exit_code=exit_code, message=message)

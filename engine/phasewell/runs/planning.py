@@ -12,13 +12,14 @@ from typing import Any
 
 from phasewell.config import Config, PlateConfig, load_config
 from phasewell.device import Device
+from phasewell.device_facts import DeviceFacts, host_memory_bytes
 from phasewell.errors import InputError, UsageError
 from phasewell.plate import FrameRecord, Plate, Unit, parse_well
 from phasewell.runs.code import code_version
 from phasewell.runs.kept_labels import KeptLabels
 from phasewell.runs.keys import cells_stage, run_id, unit_key
 from phasewell.runs.ledger import Ledger, scan_ledger
-from phasewell.runs.memory import host_memory_bytes, kernel_scratch_bytes, projected_disk_bytes, projected_task_bytes
+from phasewell.runs.memory import kernel_scratch_bytes, projected_disk_bytes, projected_task_bytes
 from phasewell.runs.unit_plan import UnitPlan
 from phasewell.segmentation import make_recipe
 
@@ -37,6 +38,7 @@ class Plan:
     code_version: str
     output: Path
     device: str
+    facts: DeviceFacts
     executor: str
     workers: int
     threads: int  # of the kernels on a CPU, per worker
@@ -70,6 +72,7 @@ class Plan:
             "code_version": self.code_version,
             "output": str(self.output),
             "device": self.device,
+            "facts": self.facts.to_dict(),
             "executor": self.executor,
             "workers": self.workers,
             "threads": self.threads,
@@ -93,6 +96,7 @@ class Plan:
                 f"plate {self.plate}: {len(self.units)} units of {self.n_fields} fields, {self.n_expected} frames",
                 f"done already: {done} units; to do: {len(self.remaining)} units, {self.n_remaining} frames",
                 f"executor {self.executor}, {self.workers} workers on {self.device}, {len(self.leases)} tasks",
+                f"device {self.facts.to_text()}",
                 f"forecast: about {self.forecast_s / 60:.1f} minutes",
                 f"memory: {self.projected_task_bytes / 1e6:.0f} MB a worker",
                 f"disk: {self.disk_needed_bytes / 1e6:.0f} MB needed, {self.disk_free_bytes / 1e6:.0f} MB free",
@@ -142,6 +146,7 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
         code_version=code,
         output=output,
         device=device.name,
+        facts=device.facts(),
         executor=config.compute.executor,
         workers=workers,
         threads=threads,
