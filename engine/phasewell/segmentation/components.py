@@ -22,9 +22,8 @@ def label_pieces(device: Device, mask: Array, connectivity: int = 8) -> tuple[Ar
 
     `mask` (frames, height, width) bool; `connectivity` 8 for objects, 4 for holes.
     """
-    structure = device.xp.asarray(_EIGHT if connectivity == 8 else _FOUR)
     labels = device.xp.empty(mask.shape, device.xp.int32)
-    count = device.ndimage.label(mask, structure, output=labels)
+    count = device.ndimage.label(mask, _EIGHT if connectivity == 8 else _FOUR, output=labels)
     return labels, int(count)
 
 
@@ -114,8 +113,9 @@ def number_per_frame(xp: Any, labels: Array, count: int) -> Array:
     flat = labels.ravel()
     where = xp.flatnonzero(flat)
     size = flat.size
-    first = xp.full(count + 1, size, xp.int64)
-    xp.minimum.at(first, flat[where], where)
+    first = xp.full(count + 1, size, xp.uint64)  # CuPy has no signed 64-bit minimum.at
+    xp.minimum.at(first, flat[where], where.astype(xp.uint64))
+    first = first.astype(xp.int64)
     order = xp.argsort(first)  # first pixels differ, and unused numbers come last
     frame_of = first[order] // (labels.shape[1] * labels.shape[2])
     starts = xp.searchsorted(frame_of, xp.arange(len(labels)))

@@ -25,7 +25,7 @@ def squared_distance(xp: Any, mask: Array) -> Array:
         raise UsageError(f"frames of {height} x {width} px: expected height + width of at most {MAX_SIDES_PX} px")
     column = _column_distance(xp, mask, far).astype(xp.int32)
     where = xp.flatnonzero(mask)
-    squared = column.ravel() ** 2
+    squared = (column * column).ravel()
     best = squared[where]
     if best.size == 0:
         return column

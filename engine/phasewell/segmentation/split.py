@@ -61,9 +61,9 @@ def bright_seams(xp: Any, grey: Array, level: int) -> Array:
     return seams
 
 
-def _foreground_graph(xp: Any, mask: Array, surface: Array) -> tuple[Array, Array, Array]:
-    # pixels: flat positions of the foreground in raster order; neighbours: (8, pixels) ranks of the neighbours among
-    # them in raster order of the neighbour, or `pixels.size` where there is none; heights: one more than pixels, last 0
+def _foreground_graph(xp: Any, mask: Array, surface: Array) -> tuple[Array, list[Array], Array]:
+    # pixels: flat positions of the foreground in raster order; neighbours: of the eight, in raster order, each pixel's
+    # rank among them, or `pixels.size` where there is none; heights: one more than pixels, the last 0
     n, height, width = mask.shape
     pixels = xp.flatnonzero(mask)
     rank = xp.full((n, height + 2, width + 2), pixels.size, xp.int32)
@@ -73,14 +73,14 @@ def _foreground_graph(xp: Any, mask: Array, surface: Array) -> tuple[Array, Arra
     at = xp.flatnonzero(rank.ravel() < pixels.size)
     offsets = [-row - 1, -row, -row + 1, -1, 1, row - 1, row, row + 1]
     flat = rank.ravel()
-    neighbours = xp.stack([flat[at + offset] for offset in offsets])
+    neighbours = [flat[at + offset] for offset in offsets]
     heights = xp.append(surface.ravel()[pixels], xp.zeros(1, xp.int32))
     return pixels, neighbours, heights
 
 
-def _climb(xp: Any, neighbours: Array, heights: Array) -> Array:
+def _climb(xp: Any, neighbours: list[Array], heights: Array) -> Array:
     # every pixel points to the best of itself and its neighbours, then pointers double until they rest at summits
-    size = neighbours.shape[1]
+    size = neighbours[0].size
     itself = xp.arange(size, dtype=xp.int32)
     target, best = neighbours[0], heights[neighbours[0]]
     for other in (*neighbours[1:4], itself, *neighbours[4:]):  # in raster order: of equal heights the first stays
@@ -100,7 +100,7 @@ def _follow(target: Array) -> Array:
         target = further
 
 
-def _passes(xp: Any, basin: Array, neighbours: Array, heights: Array, count: int) -> tuple[Array, Array, Array]:
+def _passes(xp: Any, basin: Array, neighbours: list[Array], heights: Array, count: int) -> tuple[Array, Array, Array]:
     # the passes between touching basins, best first: (first < second, height of their highest saddle).
     # Of equally high ones the smaller pair of numbers comes first: a total order.
     outside = xp.append(basin, xp.full(1, -1, basin.dtype))
@@ -129,8 +129,8 @@ def _merge(xp: Any, summit: Array, passes: tuple[Array, Array, Array], depth: in
     itself = xp.arange(count)
     group: Array = itself
     while first.size:
-        rank = xp.arange(first.size)
-        best = xp.full(count, rank.size, xp.int64)
+        rank = xp.arange(first.size, dtype=xp.int32)  # CuPy has no 64-bit minimum.at of signed integers
+        best = xp.full(count, rank.size, xp.int32)
         xp.minimum.at(best, first, rank)
         xp.minimum.at(best, second, rank)
         has_pass = best < rank.size
