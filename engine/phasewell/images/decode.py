@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -17,11 +18,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 import numpy as np
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 MEMORY_FLOOR_BYTES = 256 << 20  # beside six times the frame: file, strips, pixels, and what the allocator keeps
 MAX_FILE_BYTES = 1 << 30
 DEFAULT_TIMEOUT_S = 30.0
+_Result = TypeVar("_Result")
+_PIPE_BYTES = 1 << 20  # what Linux lets everybody have
 _CHILD_MAIN = "from phasewell.images.decode import serve; serve()"
 
 
@@ -220,11 +224,16 @@ class _Child:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.requests: BinaryIO = self.process.stdin  # type: ignore[assignment]
         self.answers = self.process.stdout.fileno()
+        with contextlib.suppress(OSError):  # a frame in a few pieces instead of dozens
+            fcntl.fcntl(self.answers, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._poll = select.poll()
         self._poll.register(self.answers, select.POLLIN)
 
-    def ask(self, job: DecodeJob, timeout_s: float) -> Decoded:
-        """Return the answer; raises TimeoutError or EOFError, after which the child must be stopped."""
+    def ask(self, job: DecodeJob, timeout_s: float, memory: NDArray[Any] | None = None) -> Decoded:
+        """Return the answer, its pixels in `memory` if given.
+
+        Raises TimeoutError or EOFError, after which the child must be stopped.
+        """
         request = {"path": os.fsencode(job.path).hex(), "shape": job.shape, "dtype": job.dtype}
         body = json.dumps(request).encode()
         deadline = time.monotonic() + timeout_s
@@ -237,7 +246,7 @@ class _Child:
         reason, detail, flags = json.loads(bytes(self._receive(bytearray(length), deadline)))
         pixels = None
         if reason is None:
-            pixels = np.empty(job.shape, job.dtype)
+            pixels = np.empty(job.shape, job.dtype) if memory is None else memory
             self._receive(pixels.data.cast("B"), deadline)
         return Decoded(pixels, reason, detail, tuple(flags))
 
@@ -281,15 +290,23 @@ class DecodePool:
 
     def submit(self, job: DecodeJob) -> Future[Decoded]:
         """Queue one file and return a future of its outcome."""
-        return self._threads.submit(self._decode, job)
+        return self._threads.submit(self.decode, job)
 
-    def _decode(self, job: DecodeJob) -> Decoded:
+    def call(self, function: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
+        """Queue a function on the pool's threads, one per child; it may call `decode`."""
+        return self._threads.submit(function, *arguments)
+
+    def decode(self, job: DecodeJob, memory: NDArray[Any] | None = None) -> Decoded:
+        """Return the outcome of one file, its pixels in `memory` if given.
+
+        Only on the pool's own threads, each of which has its child.
+        """
         status: int | None = None
         for _ in range(2):
             if self._closing:
                 break
             try:
-                return self._child().ask(job, self.timeout_s)
+                return self._child().ask(job, self.timeout_s, memory)
             except TimeoutError:
                 self._drop_child()
                 return Decoded(None, "timeout", f"longer than {self.timeout_s:g} s")

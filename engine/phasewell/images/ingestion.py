@@ -19,6 +19,7 @@ from phasewell.errors import InputError, LockedError, OutputError, UsageError
 from phasewell.images.decode import DEFAULT_TIMEOUT_S, Decoded, DecodeJob, DecodePool
 from phasewell.images.intake import Intake, UnitOutcome, UnitPlan
 from phasewell.images.layouts.folder import printable
+from phasewell.images.plain import read_frame
 from phasewell.images.platemap import PlateMap
 from phasewell.images.scans import PlannedFrame, Scan, plan_frames
 from phasewell.images.store import PlateWriter, create_plate, open_writer
@@ -29,7 +30,8 @@ Window = tuple[int, int]
 WINDOW_SAMPLE = 64  # frames, evenly spread over the plate
 WINDOW_PER_MILLE = (1, 995)  # of the sample's pixels lie at or below low and high
 _IN_FLIGHT_BYTES = 512 << 20
-_WRITERS = 2
+_IN_FLIGHT_UNITS = 2, 16  # at least and at most, whatever their bytes
+_WRITERS = 4  # threads that mostly wait for the disk
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ def _probe(found: Scan, sample: int, pool: DecodePool) -> Iterator[Decoded]:
     for start in range(step):  # all others follow only when the whole sample was bad
         for frame in usable[start::step]:
             job = DecodeJob(frame.candidate.entry.file.path, survey.frame_shape, survey.dtype)
-            decoded = pool.submit(job).result()
+            decoded = pool.call(read_frame, job, frame.candidate.header, pool).result()
             if decoded.reason is None:
                 any_good = True
                 yield decoded
@@ -350,7 +352,7 @@ def _run(intake: Intake, plans: Iterator[UnitPlan], verify: bool) -> Iterator[Un
     """Yield outcomes in plan order, while later units decode and earlier ones are written."""
     meta = intake.writer.meta
     unit_bytes = len(meta.fields) * meta.frame_shape[0] * meta.frame_shape[1] * np.dtype(meta.dtype).itemsize
-    depth = max(_WRITERS, min(4 * _WRITERS, _IN_FLIGHT_BYTES // unit_bytes))
+    depth = min(max(_IN_FLIGHT_UNITS[0], _IN_FLIGHT_BYTES // unit_bytes), _IN_FLIGHT_UNITS[1])
     with ThreadPoolExecutor(_WRITERS, "intake") as writers:
         pending: deque[Future[UnitOutcome]] = deque()
         try:

@@ -1,9 +1,9 @@
-"""One unit of an ingest: decode its files, compare with what the store has, write the shard when something changed."""
+"""One unit of an ingest: read its files, compare with what the store has, write the shard when something changed."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,13 @@ from phasewell.errors import InputError
 from phasewell.images.decode import Decoded, DecodeJob, DecodePool
 from phasewell.images.files import contained
 from phasewell.images.metadata import well_path
-from phasewell.images.pixels import frame_sha256
+from phasewell.images.plain import read_frame
 from phasewell.images.reader import CHUNK_DAMAGED, StoreReader
 from phasewell.images.records import shard_path
 from phasewell.images.scans import PlannedFrame
-from phasewell.images.store import PlateWriter
+from phasewell.images.store import PlateWriter, PreparedFrame
 from phasewell.manifest import digest_json
-from phasewell.plate import FrameRecord, Unit
+from phasewell.plate import FrameKey, FrameRecord, Unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,12 +43,13 @@ class UnitOutcome:
 
 
 @dataclass(frozen=True)
-class _Taken:
-    """One decoded frame beside its plan."""
+class TakenFrame:
+    """One frame beside its plan: what was found in its file, ready to be written; None when it is unusable."""
 
     frame: PlannedFrame
     record: FrameRecord
-    pixels: NDArray[Any] | None
+    prepared: PreparedFrame | None
+    pixels: NDArray[Any] | None  # the memory behind it
 
 
 class Intake:
@@ -56,16 +57,39 @@ class Intake:
 
     def __init__(self, writer: PlateWriter, pool: DecodePool) -> None:
         self.writer, self.pool = writer, pool
+        self._free: list[NDArray[Any]] = []
         reader = writer.plate.reader
         assert isinstance(reader, StoreReader)  # what a writer's plate has
         self.reader = reader
 
-    def start(self, plan: UnitPlan) -> list[Future[Decoded] | None]:
-        """Queue the unit's files for decoding; None for frames that are unusable by their header."""
-        return [self.pool.submit(self._job(frame)) if _needs_decoding(frame) else None for frame in plan.frames]
+    def start(self, plan: UnitPlan) -> dict[str, Future[TakenFrame]]:
+        """Queue the unit's files: each is read or decoded, hashed and encoded on one of the pool's threads.
 
-    def _job(self, frame: PlannedFrame) -> DecodeJob:
-        return DecodeJob(frame.candidate.entry.file.path, self.writer.meta.frame_shape, self.writer.meta.dtype)
+        Returns the outcomes by field, in the order in which the shard takes them.
+        """
+        place = self.writer.meta.place
+        frames = sorted(plan.frames, key=lambda frame: place(frame.key.field))
+        return {frame.key.field: self.pool.call(self._take, frame) for frame in frames}
+
+    def _take(self, frame: PlannedFrame) -> TakenFrame:
+        decoded = None
+        if _needs_decoding(frame):
+            meta, candidate = self.writer.meta, frame.candidate
+            job = DecodeJob(candidate.entry.file.path, meta.frame_shape, meta.dtype)
+            decoded = read_frame(job, candidate.header, self.pool, self._free_memory())
+        frame = _judge(frame, decoded)
+        pixels = decoded.pixels if decoded is not None and frame.reason is None else None
+        prepared = None if pixels is None else self.writer.prepare(frame.key.field, pixels)
+        status = "quarantined" if prepared is None else "present"
+        record = FrameRecord(frame.key, status, frame.reason, None, frame.candidate.name, frame.time_h, frame.flags)
+        return TakenFrame(frame, record, prepared, pixels)
+
+    def _free_memory(self) -> NDArray[Any] | None:
+        """Return the array of a frame that was written; fresh memory would cost the system a page at a time."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return None
 
     def is_unchanged(self, plan: UnitPlan) -> bool:
         """Whether exactly these files (name, size, times) made what the store has, so that none need be opened."""
@@ -99,21 +123,47 @@ class Intake:
             frames.append(replace(frame, reason=reason, detail=detail if reason else "", flags=record.flags))
         return UnitOutcome(tuple(frames), False)
 
-    def finish(self, plan: UnitPlan, decoding: Sequence[Future[Decoded] | None]) -> UnitOutcome:
+    def finish(self, plan: UnitPlan, taking: Mapping[str, Future[TakenFrame]]) -> UnitOutcome:
         """Wait for the unit's files, merge them with what the store has, and commit; one shard write at most."""
-        taken = [_take(frame, job.result() if job else None) for frame, job in zip(plan.frames, decoding, strict=True)]
         stored = self._stored(plan.unit)
-        records: dict[str, FrameRecord] = dict(stored)
-        changed = not stored
-        for item in taken:
-            field, known = item.record.key.field, stored.get(item.record.key.field)
+        if not stored:
+            taken = self._write_new(plan.unit, taking)
+            changed = True
+        else:
+            taken = {field: job.result() for field, job in taking.items()}
+            changed = self._merge(plan.unit, taken, stored)
+        frames = tuple(taken[frame.key.field].frame for frame in plan.frames)
+        self._remember(plan, frames)
+        return UnitOutcome(frames, changed)
+
+    def _write_new(self, unit: Unit, taking: Mapping[str, Future[TakenFrame]]) -> dict[str, TakenFrame]:
+        """Write a unit of which the store has nothing, each frame as soon as it is there and in cache."""
+        taken: dict[str, TakenFrame] = {}
+
+        def arriving() -> Iterator[tuple[FrameRecord, PreparedFrame | None]]:
+            for field, job in taking.items():
+                item = job.result()
+                yield item.record, item.prepared
+                taken[field] = replace(item, prepared=None, pixels=None)
+                if item.pixels is not None:
+                    self._free.append(item.pixels)
+            for field in self.writer.meta.field_names:
+                if field not in taking:
+                    yield FrameRecord(FrameKey(*unit[:2], field, unit.time), "missing"), None
+
+        self.writer.write_arriving(unit, arriving())
+        return taken
+
+    def _merge(self, unit: Unit, taken: Mapping[str, TakenFrame], stored: dict[str, FrameRecord]) -> bool:
+        """Write the unit again when a file says otherwise than the store; return whether one did."""
+        records, changed = dict(stored), False
+        for field, item in taken.items():
+            known = stored.get(field)
             if known is None or not (_says_the_same(known, item) or _outlives(known, item)):
                 records[field], changed = item.record, True
         if changed:
-            self._write(plan.unit, taken, records)
-        frames = tuple(item.frame for item in taken)
-        self._remember(plan, frames)
-        return UnitOutcome(frames, changed)
+            self._write(unit, taken, records)
+        return changed
 
     def _remember(self, plan: UnitPlan, frames: Sequence[PlannedFrame]) -> None:
         """Keep the digest of the files that made this unit, unless the store kept an older frame in place of one."""
@@ -134,17 +184,16 @@ class Intake:
             return {}
         return {record.key.field: record for record in records if record.status != "missing"}
 
-    def _write(self, unit: Unit, taken: Sequence[_Taken], records: dict[str, FrameRecord]) -> None:
-        pixels = {item.record.key.field: item.pixels for item in taken if item.pixels is not None}
-        frames: dict[str, NDArray[Any]] = {}
+    def _write(self, unit: Unit, taken: Mapping[str, TakenFrame], records: dict[str, FrameRecord]) -> None:
+        prepared = {field: item.prepared for field, item in taken.items() if item.prepared is not None}
+        frames: dict[str, PreparedFrame] = {}
         for field, record in records.items():
-            if record.status != "present":
-                continue
-            if field in pixels:
-                frames[field] = pixels[field]
-            else:
-                frames[field] = self.reader.read_raw(unit, (field,))[0][0]
-        self.writer.write_unit(unit, frames, tuple(records.values()))
+            if record.status == "present":
+                frames[field] = prepared.get(field) or self._stored_frame(unit, field)
+        self.writer.write_prepared(unit, frames, tuple(records.values()))
+
+    def _stored_frame(self, unit: Unit, field: str) -> PreparedFrame:
+        return self.writer.prepare(field, self.reader.read_raw(unit, (field,))[0][0])
 
 
 def _needs_decoding(frame: PlannedFrame) -> bool:
@@ -154,29 +203,28 @@ def _needs_decoding(frame: PlannedFrame) -> bool:
     return frame.reason is None or is_float
 
 
-def _take(frame: PlannedFrame, decoded: Decoded | None) -> _Taken:
-    if decoded is not None and decoded.reason is not None:
-        frame = replace(frame, reason=decoded.reason, detail=decoded.detail)
-    flags = tuple(dict.fromkeys((*frame.flags, *(decoded.flags if decoded else ()))))
-    frame = replace(frame, flags=flags)
-    pixels = decoded.pixels if decoded is not None and frame.reason is None else None
-    status = "present" if pixels is not None else "quarantined"
-    record = FrameRecord(frame.key, status, frame.reason, None, frame.candidate.name, frame.time_h, flags)
-    return _Taken(frame, record, pixels)
+def _judge(frame: PlannedFrame, decoded: Decoded | None) -> PlannedFrame:
+    """Return the plan with the reason and the flags that reading the file added."""
+    if decoded is None:
+        return replace(frame, flags=tuple(dict.fromkeys(frame.flags)))
+    flags = tuple(dict.fromkeys((*frame.flags, *decoded.flags)))
+    if decoded.reason is None:
+        return replace(frame, flags=flags)
+    return replace(frame, reason=decoded.reason, detail=decoded.detail, flags=flags)
 
 
-def _says_the_same(known: FrameRecord, item: _Taken) -> bool:
+def _says_the_same(known: FrameRecord, item: TakenFrame) -> bool:
     """Whether a stored frame has these pixels already, or is quarantined for this reason already."""
-    if known.status == "present" and item.pixels is not None:
-        return known.sha256 == frame_sha256(item.pixels)
+    if known.status == "present" and item.prepared is not None:
+        return known.sha256 == item.prepared.sha256
     if known.reason == CHUNK_DAMAGED:
         return False
     return known.status == item.record.status == "quarantined" and known.reason == item.record.reason
 
 
-def _outlives(known: FrameRecord, item: _Taken) -> bool:
+def _outlives(known: FrameRecord, item: TakenFrame) -> bool:
     """Whether a good stored frame stays: a later copy that cannot be read does not undo it; a contradiction does."""
-    return known.status == "present" and item.pixels is None and item.record.reason != "duplicate_conflict"
+    return known.status == "present" and item.prepared is None and item.record.reason != "duplicate_conflict"
 
 
 def _files_of(frame: PlannedFrame) -> list[Any]:

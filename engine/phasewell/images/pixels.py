@@ -51,20 +51,41 @@ def overview(
     `frames` is (grid row, grid column) -> (height, width), unsigned, at least one. A box counts only pixels of
     frames that exist, and is 0 where none does; boxes may span frames and are cut off at the mosaic's edge.
     """
+    dtype = next(iter(frames.values())).dtype
+    sums = {place: box_sums(frame, place, factor) for place, frame in frames.items()}
+    return mean_of_boxes(sums, grid, frame_shape, factor, dtype)
+
+
+def box_sums(frame: NDArray[Any], place: tuple[int, int], factor: int) -> NDArray[np.uint32]:
+    """Return the sum of the frame's pixels in every box it touches; `place` is its (row, column) in the mosaic."""
+    before = place[0] * frame.shape[0] % factor, place[1] * frame.shape[1] % factor
+    return _box_sums(_to_whole_boxes(frame, before, factor), factor)
+
+
+def mean_of_boxes(
+    sums: Mapping[tuple[int, int], NDArray[np.uint32]], grid: tuple[int, int], frame_shape: tuple[int, int],
+    factor: int, dtype: np.dtype[Any],
+) -> NDArray[Any]:  # fmt: skip
+    """Return the `overview` of frames whose `box_sums` are given."""
     height, width = grid[0] * frame_shape[0], grid[1] * frame_shape[1]
     shape = -(-height // factor), -(-width // factor)
-    sums, counts = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)  # 64 pixels x 65535 fits
-    for (row, column), frame in frames.items():
+    totals, counts = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)  # 64 pixels x 65535 fits
+    pixels: dict[tuple[int, int], NDArray[np.uint32]] = {}  # of one frame in each of its boxes, by where it begins
+    for (row, column), part in sums.items():
         before = row * frame_shape[0] % factor, column * frame_shape[1] % factor
-        part = _box_sums(_to_whole_boxes(frame, before, factor), factor)
+        if before not in pixels:
+            lengths = [_box_lengths(start, size, factor) for start, size in zip(before, frame_shape, strict=True)]
+            pixels[before] = np.multiply.outer(*lengths)
         top, left = row * frame_shape[0] // factor, column * frame_shape[1] // factor
         where = np.s_[top : top + part.shape[0], left : left + part.shape[1]]
-        sums[where] += part
-        counts[where] += np.outer(
-            _box_lengths(before[0], frame_shape[0], factor), _box_lengths(before[1], frame_shape[1], factor)
-        )
-    dtype = next(iter(frames.values())).dtype
-    mean: NDArray[Any] = ((sums + counts // 2) // np.maximum(counts, 1)).astype(dtype)
+        totals[where] += part
+        counts[where] += pixels[before]
+    whole = factor * factor
+    mean: NDArray[Any] = ((totals + np.uint32(whole // 2)) // np.uint32(whole)).astype(dtype)  # one divisor: fast
+    cut = np.flatnonzero(counts != whole)  # boxes at an edge of the mosaic or of a missing frame
+    if cut.size:
+        total, count = totals.flat[cut], counts.flat[cut]
+        mean.flat[cut] = (total + count // 2) // np.maximum(count, 1)
     return mean
 
 

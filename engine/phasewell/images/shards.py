@@ -8,11 +8,11 @@ Format: Zarr v3 specification, codecs sharding-indexed, bytes, zstd, crc32c.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import google_crc32c
 import numpy as np
@@ -89,51 +89,70 @@ def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     return array.reshape(-1).view(np.uint8)
 
 
+class EncodedChunk(NamedTuple):
+    """One chunk as it is stored: its bytes, and their crc32c, which ties records to pixels."""
+
+    data: bytes | NDArray[np.uint8]
+    crc32c: int
+
+
+def encode_chunk(chunk: NDArray[Any], form: ShardFormat) -> EncodedChunk:
+    """Return a (height, width) array as it is stored; raises UsageError for another shape or dtype than `form` says.
+
+    Raw chunks share the memory of `chunk`, which must not change any more.
+    """
+    if chunk.shape != form.chunk_shape or chunk.dtype != form.dtype:
+        raise UsageError(f"{chunk.dtype} {chunk.shape}; expected {form.dtype} {form.chunk_shape}")
+    data: bytes | NDArray[np.uint8] = as_bytes(np.ascontiguousarray(chunk, dtype=form.stored_dtype))
+    if form.codec == "zstd":
+        from numcodecs import zstd
+
+        data = zstd.compress(data, ZSTD_LEVEL)
+    return EncodedChunk(data, google_crc32c.value(data))
+
+
 def write_shard(path: Path, chunks: Sequence[NDArray[Any] | None], form: ShardFormat) -> tuple[int | None, ...]:
     """Write a whole shard atomically; `chunks` has one (height, width) array, or None, per place in index order.
 
-    Returns the crc32c of each stored chunk, which ties records to pixels; None where there is none.
+    Returns the crc32c of each stored chunk; None where there is none.
     Raises UsageError for other shapes, dtypes or numbers of chunks, StorageError from the disk.
     """
     if len(chunks) != form.n_chunks:
         raise UsageError(f"{path}: {len(chunks)} chunks for a shard of {form.n_chunks}")
+    encoded: dict[int, EncodedChunk] = {}
     for place, chunk in enumerate(chunks):
-        if chunk is not None and (chunk.shape != form.chunk_shape or chunk.dtype != form.dtype):
-            raise UsageError(
-                f"{path} chunk {place}: {chunk.dtype} {chunk.shape}; expected {form.dtype} {form.chunk_shape}"
-            )
-    checksums: list[int | None] = [None] * form.n_chunks
-    replace_file(path, _encode_shard(chunks, form, checksums))
-    return tuple(checksums)
+        if chunk is not None:
+            try:
+                encoded[place] = encode_chunk(chunk, form)
+            except UsageError as error:
+                raise UsageError(f"{path} chunk {place}: {error}") from error
+    write_encoded_shard(path, encoded.items(), form)
+    return tuple(encoded[place].crc32c if place in encoded else None for place in range(form.n_chunks))
 
 
-def _encode_shard(
-    chunks: Sequence[NDArray[Any] | None], form: ShardFormat, checksums: list[int | None]
+def write_encoded_shard(path: Path, chunks: Iterable[tuple[int, EncodedChunk]], form: ShardFormat) -> None:
+    """Write a whole shard atomically from its encoded chunks, (place, chunk) in rising order of places.
+
+    Each chunk is written as it comes, so that its memory may serve again when the next one is asked for. What the
+    iterable raises leaves the old shard as it is. Raises UsageError for another order, StorageError from the disk.
+    """
+    replace_file(path, _lay_out(path, chunks, form))
+
+
+def _lay_out(
+    path: Path, chunks: Iterable[tuple[int, EncodedChunk]], form: ShardFormat
 ) -> Iterator[bytes | NDArray[np.uint8]]:
     index = np.full((form.n_chunks, 2), MISSING, dtype="<u8")
-    offset = 0
-    for place, chunk in enumerate(chunks):
-        if chunk is None:
-            continue
-        data = _encode_chunk(chunk, form)
-        checksum = google_crc32c.value(data)
-        checksums[place] = checksum
-        yield data
-        yield checksum.to_bytes(_CRC_BYTES, "little")
-        index[place] = offset, len(data) + _CRC_BYTES
-        offset += len(data) + _CRC_BYTES
+    offset, last = 0, -1
+    for place, chunk in chunks:
+        if not last < place < form.n_chunks:
+            raise UsageError(f"{path}: chunk {place} after {last}; expected rising places below {form.n_chunks}")
+        yield chunk.data
+        yield chunk.crc32c.to_bytes(_CRC_BYTES, "little")
+        index[place] = offset, len(chunk.data) + _CRC_BYTES
+        offset, last = offset + len(chunk.data) + _CRC_BYTES, place
     yield as_bytes(index)
     yield google_crc32c.value(as_bytes(index)).to_bytes(_CRC_BYTES, "little")
-
-
-def _encode_chunk(chunk: NDArray[Any], form: ShardFormat) -> bytes | NDArray[np.uint8]:
-    data = as_bytes(np.ascontiguousarray(chunk, dtype=form.stored_dtype))
-    if form.codec == "raw":
-        return data
-    from numcodecs import zstd
-
-    encoded: bytes = zstd.compress(data, ZSTD_LEVEL)
-    return encoded
 
 
 class Shard:

@@ -7,11 +7,13 @@ Different processes may write different units at once; nothing is shared but the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from phasewell.durable import remove_file, replace_file
@@ -25,10 +27,10 @@ from phasewell.images.files import (
     sweep_partials,
 )
 from phasewell.images.metadata import OVERVIEW_FACTOR, PlateMetadata, check_metadata, parse_root, well_path
-from phasewell.images.pixels import frame_sha256, overview
+from phasewell.images.pixels import box_sums, frame_sha256, mean_of_boxes
 from phasewell.images.reader import StoreReader
 from phasewell.images.records import StoredRecord, encode_records, shard_path, write_records
-from phasewell.images.shards import write_shard
+from phasewell.images.shards import EncodedChunk, encode_chunk, write_encoded_shard, write_shard
 from phasewell.plate import Field, FrameKey, FrameRecord, Plate, Unit, parse_well, well_position
 
 PlateMap = dict[str, dict[str, str | float | int | None]]
@@ -139,6 +141,28 @@ def _canonical_platemap(platemap: PlateMap) -> PlateMap:
     return {parse_well(well): dict(columns) for well, columns in platemap.items()}
 
 
+class PreparedFrame(NamedTuple):
+    """One frame ready to be written: its SHA-256, its chunk, and the sums of its 8 x 8 boxes (None for labels)."""
+
+    sha256: str
+    chunk: EncodedChunk
+    boxes: NDArray[np.uint32] | None
+
+
+def _complete_record(record: FrameRecord, frame: PreparedFrame | None) -> FrameRecord:
+    if record.status not in ("present", "missing", "quarantined"):
+        raise UsageError(f"{record.key}: status {record.status!r}; expected present, missing or quarantined")
+    if (record.status == "present") != (frame is not None):
+        raise UsageError(f"{record.key}: status {record.status} {'without' if frame is None else 'with'} pixels")
+    if record.status == "quarantined" and not record.reason:
+        raise UsageError(f"{record.key}: a quarantined frame needs a reason")
+    if frame is None:
+        return replace(record, sha256=None)
+    if record.sha256 not in (None, frame.sha256):
+        raise UsageError(f"{record.key}: pixels have SHA-256 {frame.sha256}; the record says {record.sha256}")
+    return replace(record, sha256=frame.sha256)
+
+
 class PlateWriter:
     """Writes units into a store, and extends it. Safe in several processes that write different units."""
 
@@ -165,26 +189,79 @@ class PlateWriter:
         This is also how a unit whose record file is damaged is repaired.
         Raises UsageError for frames and records that do not fit, StorageError when the disk refuses.
         """
+        return self.write_prepared(unit, {name: self.prepare(name, pixels) for name, pixels in frames.items()}, records)
+
+    def prepare(self, field: str, pixels: NDArray[Any]) -> PreparedFrame:
+        """Hash, encode and shrink one frame for `write_prepared`: the work of a write that threads can share.
+
+        `pixels` is (height, width) of the plate's dtype and must not change any more. Raises UsageError otherwise.
+        """
         meta = self.meta
+        if pixels.shape != meta.frame_shape or pixels.dtype != meta.dtype:
+            raise UsageError(
+                f"plate {meta.name} field {field}: {pixels.dtype} {pixels.shape}; "
+                f"expected {meta.dtype} {meta.frame_shape}"
+            )
+        place = divmod(meta.place(field), meta.grid[1])
+        boxes = box_sums(pixels, place, OVERVIEW_FACTOR) if meta.has_overview else None
+        return PreparedFrame(frame_sha256(pixels), encode_chunk(pixels, meta.shard_format()), boxes)
+
+    def write_prepared(
+        self, unit: Unit, frames: Mapping[str, PreparedFrame], records: Sequence[FrameRecord] = ()
+    ) -> tuple[FrameRecord, ...]:
+        """Write all frames of a unit that `prepare` made ready; arguments, result and errors as `write_unit`."""
         self._check_unit(unit)
         complete = self._complete_records(unit, frames, records)
         encode_records(unit, [StoredRecord(record, None) for record in complete])  # refuse before any pixel is written
+        place = self.meta.place
+        return self.write_arriving(
+            unit, sorted(((r, frames.get(r.key.field)) for r in complete), key=lambda item: place(item[0].key.field))
+        )
+
+    def write_arriving(
+        self, unit: Unit, arriving: Iterable[tuple[FrameRecord, PreparedFrame | None]]
+    ) -> tuple[FrameRecord, ...]:
+        """Write a unit whole while its frames are being made; result and errors as `write_unit`.
+
+        `arriving` yields the record of every field, with the prepared frame where there is one, in the order of
+        `meta.place`; a frame's pixels are done with when the next is asked for. Nothing is committed, and the old
+        unit stays, when it raises.
+        """
+        meta = self.meta
+        self._check_unit(unit)
         path = contained(self.root, shard_path(unit, 0))
         sweep_partials(path.parent)
-        checksums: dict[str, int | None] = {}
-        if frames:
-            chunks: list[NDArray[Any] | None] = [None] * (meta.grid[0] * meta.grid[1])
-            for field, pixels in frames.items():
-                chunks[meta.place(field)] = pixels
-            written = write_shard(path, chunks, meta.shard_format())
-            checksums = {field: written[meta.place(field)] for field in frames}
-            self._write_overview(unit, frames)
-        stored = [StoredRecord(record, checksums.get(record.key.field)) for record in complete]
+        made: dict[str, StoredRecord] = {}
+        boxes: dict[tuple[int, int], NDArray[np.uint32]] = {}
+        chunks = self._chunks(arriving, made, boxes)
+        first = next(chunks, None)
+        if first is not None:
+            write_encoded_shard(path, itertools.chain((first,), chunks), meta.shard_format())
+            if meta.has_overview:
+                small = mean_of_boxes(boxes, meta.grid, meta.frame_shape, OVERVIEW_FACTOR, np.dtype(meta.dtype))
+                write_shard(contained(self.root, shard_path(unit, 1)), [small], meta.shard_format(1))
+        stored = [made[name] for name in meta.field_names]
         write_records(self.root, unit, stored)
-        if not frames:  # only after the commit: until then the old records describe the old pixels
+        if first is None:  # only after the commit: until then the old records describe the old pixels
             for level in (0, 1):
                 remove_file(contained(self.root, shard_path(unit, level)))
-        return complete
+        return tuple(record for record, _ in stored)
+
+    def _chunks(
+        self,
+        arriving: Iterable[tuple[FrameRecord, PreparedFrame | None]],
+        made: dict[str, StoredRecord],
+        boxes: dict[tuple[int, int], NDArray[np.uint32]],
+    ) -> Iterator[tuple[int, EncodedChunk]]:
+        """Yield (place, chunk) of the frames that are there; collect records and box sums on the way."""
+        for record, frame in arriving:
+            complete, field = _complete_record(record, frame), record.key.field
+            made[field] = StoredRecord(complete, frame.chunk.crc32c if frame else None)
+            if frame is not None:
+                place = self.meta.place(field)
+                if frame.boxes is not None:
+                    boxes[divmod(place, self.meta.grid[1])] = frame.boxes
+                yield place, frame.chunk
 
     def update_unit(
         self, unit: Unit, frames: Mapping[str, NDArray[Any]], records: Sequence[FrameRecord] = ()
@@ -208,7 +285,7 @@ class PlateWriter:
             raise UsageError(f"{unit}: expected {expected}")
 
     def _complete_records(
-        self, unit: Unit, frames: Mapping[str, NDArray[Any]], records: Sequence[FrameRecord]
+        self, unit: Unit, frames: Mapping[str, PreparedFrame], records: Sequence[FrameRecord]
     ) -> tuple[FrameRecord, ...]:
         names = self.meta.field_names
         given = {record.key.field: record for record in records}
@@ -217,37 +294,12 @@ class PlateWriter:
             raise UsageError(f"{unit}: fields {strange} unknown, or a field with two records; the plate has {names}")
         complete = []
         for name in names:
-            key, pixels = FrameKey(*unit[:2], name, unit.time), frames.get(name)
-            record = given.get(name) or FrameRecord(key, "missing" if pixels is None else "present")
+            key, frame = FrameKey(*unit[:2], name, unit.time), frames.get(name)
+            record = given.get(name) or FrameRecord(key, "missing" if frame is None else "present")
             if record.key != key:
                 raise UsageError(f"{unit}: record of {record.key}; expected {key}")
-            complete.append(self._complete_record(record, pixels))
+            complete.append(_complete_record(record, frame))
         return tuple(complete)
-
-    def _complete_record(self, record: FrameRecord, pixels: NDArray[Any] | None) -> FrameRecord:
-        if record.status not in ("present", "missing", "quarantined"):
-            raise UsageError(f"{record.key}: status {record.status!r}; expected present, missing or quarantined")
-        if (record.status == "present") != (pixels is not None):
-            raise UsageError(f"{record.key}: status {record.status} {'without' if pixels is None else 'with'} pixels")
-        if record.status == "quarantined" and not record.reason:
-            raise UsageError(f"{record.key}: a quarantined frame needs a reason")
-        if pixels is None:
-            return replace(record, sha256=None)
-        if pixels.shape != self.meta.frame_shape or pixels.dtype != self.meta.dtype:
-            raise UsageError(
-                f"{record.key}: {pixels.dtype} {pixels.shape}; expected {self.meta.dtype} {self.meta.frame_shape}"
-            )
-        digest = frame_sha256(pixels)
-        if record.sha256 not in (None, digest):
-            raise UsageError(f"{record.key}: pixels have SHA-256 {digest}; the record says {record.sha256}")
-        return replace(record, sha256=digest)
-
-    def _write_overview(self, unit: Unit, frames: Mapping[str, NDArray[Any]]) -> None:
-        meta = self.meta
-        if meta.has_overview:
-            places = {divmod(meta.place(field), meta.grid[1]): pixels for field, pixels in frames.items()}
-            small = overview(places, meta.grid, meta.frame_shape, OVERVIEW_FACTOR)
-            write_shard(contained(self.root, shard_path(unit, 1)), [small], meta.shard_format(1))
 
     def extend(
         self,
