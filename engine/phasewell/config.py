@@ -156,6 +156,8 @@ class ComputeConfig(_Section):
     """Worker processes of the local cluster; 0 = one per core."""
     scheduler: str | None = None
     """Address of a running Dask scheduler; left out = a local cluster."""
+    cpu_fallback: bool = False
+    """Whether frames for which a GPU has too little memory, even one by one, are computed on the CPU."""
     lease_s: Annotated[float, Field(gt=0)] = 2.0
     """Least work of one task in seconds."""
     stall_timeout_s: Annotated[float, Field(gt=0)] = 600.0

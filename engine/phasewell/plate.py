@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from phasewell.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from phasewell.frames import FrameBatch
 
 _WELL = re.compile(r"\s*([A-Za-z]{1,2})\s*0*([1-9][0-9]?)\s*")
@@ -102,6 +105,36 @@ class FrameRecord:
     flags: tuple[str, ...] = ()
 
 
+class UnitReader(Protocol):
+    """One unit, read frame by frame into memory of the caller; threads may read different frames at the same time."""
+
+    @property
+    def records(self) -> tuple[FrameRecord, ...]:
+        """One record per field of the plate, in field order, as stored."""
+        ...
+
+    @property
+    def keys(self) -> tuple[FrameKey, ...]:
+        """The addresses of the present frames, in field order."""
+        ...
+
+    def open(self) -> None:
+        """Make ready to read; raises InputError for damaged metadata, StorageError when the system refuses."""
+        ...
+
+    def read_into(self, index: int, out: NDArray[np.uint8]) -> str | None:
+        """Write frame `index` of `keys`, mapped to 8 bit, into `out` (height, width); return what is wrong with it."""
+        ...
+
+    def records_after(self, damaged: Collection[FrameKey]) -> tuple[FrameRecord, ...]:
+        """Return the records with those of damaged frames turned to quarantined."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what `open` took."""
+        ...
+
+
 class FrameReader(Protocol):
     """What a plate needs from the module that holds its pixels."""
 
@@ -111,6 +144,10 @@ class FrameReader(Protocol):
 
     def read_unit(self, unit: Unit) -> tuple[FrameBatch, tuple[FrameRecord, ...]]:
         """Return the good frames as `read_frames` does, and all records with damaged frames turned to quarantined."""
+        ...
+
+    def open_unit(self, unit: Unit) -> UnitReader:
+        """Return a unit to be read frame by frame, not open yet; raises InputError for damaged records."""
         ...
 
     def read_records(self, unit: Unit) -> tuple[FrameRecord, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phasewell import quality, runs
+from phasewell import runs
 from phasewell.config import Config
 from phasewell.errors import (
     InputError,
@@ -25,6 +25,7 @@ from phasewell.errors import (
     UnavailableError,
     UsageError,
 )
+from phasewell.runs import measuring
 from phasewell.runs.executors.dask_cluster import DaskExecutor
 from phasewell.runs.interruption import InterruptedRunError
 from phasewell.runs.isolation import process_isolated
@@ -44,16 +45,16 @@ def fail_on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
     """Make measuring raise for one field of one unit, at first `times` times; returns the list of batch sizes."""
 
     def install(error: Exception, field: str = "2", times: int = 10**9) -> list[int]:
-        assess, sizes, left = quality.assess, [], [times]
+        measure, sizes, left = measuring.measure_batch, [], [times]
 
         def failing(batch: Any, *arguments: Any, **keywords: Any) -> Any:
             sizes.append(len(batch))
             if left[0] and any((key.well, key.time, key.field) == (*UNIT, field) for key in batch.keys):
                 left[0] -= 1
                 raise error
-            return assess(batch, *arguments, **keywords)
+            return measure(batch, *arguments, **keywords)
 
-        monkeypatch.setattr(quality, "assess", failing)
+        monkeypatch.setattr(measuring, "measure_batch", failing)
         return sizes
 
     return install
@@ -108,14 +109,14 @@ def test_a_failed_frame_is_tried_again_by_the_next_run(
     make_config: Make, digests: Digests, fail_on: Callable[..., list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as once:
-        assess = quality.assess
+        measure = measuring.measure_batch
 
         def failing(batch: Any, *arguments: Any, **keywords: Any) -> Any:
             if any((key.well, key.time) == UNIT for key in batch.keys):
                 raise MemoryError
-            return assess(batch, *arguments, **keywords)
+            return measure(batch, *arguments, **keywords)
 
-        once.setattr(quality, "assess", failing)
+        once.setattr(measuring, "measure_batch", failing)
         assert runs.run(make_config()).n_quarantined == 2 + 3
     assert [unit.address for unit in runs.plan(make_config()).remaining] == [UNIT]
     assert runs.run(make_config()).n_quarantined == 2
@@ -268,13 +269,13 @@ def test_isolated_unit_equals_the_same_unit_in_process(make_config: Make, digest
 DEADLY = """
 import os, signal, sys
 if "--multiprocessing-fork" in sys.argv:
-    from phasewell import quality
-    assess = quality.assess
+    from phasewell.runs import measuring
+    measure = measuring.measure_batch
     def deadly(batch, *arguments, **keywords):
         if any(key.field == "2" for key in batch.keys):
             os.kill(os.getpid(), signal.SIGSEGV)
-        return assess(batch, *arguments, **keywords)
-    quality.assess = deadly
+        return measure(batch, *arguments, **keywords)
+    measuring.measure_batch = deadly
 """
 
 

@@ -13,10 +13,11 @@ from phasewell.images.decode import Decoded, DecodeJob, DecodePool
 from phasewell.images.files import contained
 from phasewell.images.metadata import well_path
 from phasewell.images.plain import read_frame
-from phasewell.images.reader import CHUNK_DAMAGED, StoreReader
+from phasewell.images.reader import StoreReader
 from phasewell.images.records import shard_path
 from phasewell.images.scans import PlannedFrame
 from phasewell.images.store import PlateWriter, PreparedFrame
+from phasewell.images.stored_unit import CHUNK_DAMAGED
 from phasewell.manifest import digest_json
 from phasewell.plate import FrameKey, FrameRecord, Unit
 

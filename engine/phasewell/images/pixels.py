@@ -14,17 +14,21 @@ from phasewell.errors import UsageError
 _BLOCK = 1 << 17
 
 
-def pixel_window_to_uint8(pixels: NDArray[Any], window: tuple[int, int]) -> NDArray[np.uint8]:
+def pixel_window_to_uint8(
+    pixels: NDArray[Any], window: tuple[int, int], out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Map unsigned pixels to 8 bit: `clip(v - low, 0, high - low) * 255 // (high - low)`, in integers.
 
-    `pixels` is uint8 or uint16 of any shape; `window` is (low, high) in grey levels. Raises UsageError otherwise.
+    `pixels` is uint8 or uint16 of any shape; `window` is (low, high) in grey levels; `out` is C-contiguous uint8 of
+    that shape, made where there is none. Raises UsageError otherwise.
     """
     low, high = window
     if pixels.dtype not in (np.uint8, np.uint16) or not 0 <= low < high <= 65535:
         raise UsageError(
             f"{pixels.dtype} pixels, window {window}: expected uint8 or uint16 and 0 <= low < high <= 65535"
         )
-    flat, mapped = np.ascontiguousarray(pixels).reshape(-1), np.empty(pixels.size, np.uint8)
+    result = np.empty(pixels.shape, np.uint8) if out is None else out
+    flat, mapped = np.ascontiguousarray(pixels).reshape(-1), result.reshape(-1)
     block = np.empty(_BLOCK, np.uint32)  # stays in cache; 65535 x 255 fits
     for start in range(0, pixels.size, _BLOCK):
         part = block[: min(_BLOCK, pixels.size - start)]
@@ -34,7 +38,7 @@ def pixel_window_to_uint8(pixels: NDArray[Any], window: tuple[int, int]) -> NDAr
         part *= np.uint32(255)
         part //= np.uint32(high - low)
         np.copyto(mapped[start : start + _BLOCK], part, casting="unsafe")  # 0..255 by construction
-    return mapped.reshape(pixels.shape)
+    return result
 
 
 def frame_sha256(pixels: NDArray[Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from phasewell.images.metadata import PlateMetadata, parse_json, well_path
 from phasewell.images.pixels import pixel_window_to_uint8
 from phasewell.images.records import StoredRecord, load_records, shard_path
 from phasewell.images.shards import Shard, ShardDamageError
+from phasewell.images.stored_unit import StoredUnit
 from phasewell.plate import FrameKey, FrameRecord, Unit
 
-CHUNK_DAMAGED = "chunk_damaged"
 _CODECS = frozenset({"sharding_indexed", "bytes", "zstd", "crc32c"})
 
 
@@ -73,17 +72,16 @@ class StoreReader:
         pixels, keys, records = self._read_good(unit)
         return {key.field: frame for key, frame in zip(keys, pixels, strict=True)}, records
 
+    def open_unit(self, unit: Unit) -> StoredUnit:
+        """Return a unit to be read frame by frame; it is not open yet. Raises InputError for a damaged record file."""
+        return StoredUnit(self, unit, self._load(unit))
+
     def _read_good(self, unit: Unit) -> tuple[NDArray[Any], tuple[FrameKey, ...], tuple[FrameRecord, ...]]:
-        everything = self._load(unit)
-        stored = [item for item in everything if item.record.status == "present"]
-        pixels, damage = self._read(unit, stored)
-        good = [problem is None for problem in damage]
-        keys = tuple(item.record.key for item, fine in zip(stored, good, strict=True) if fine)
-        bad = {item.record.key for item, fine in zip(stored, good, strict=True) if not fine}
-        records = tuple(
-            replace(record, status="quarantined", reason=CHUNK_DAMAGED, sha256=None) if record.key in bad else record
-            for record, _ in everything
-        )
+        with self.open_unit(unit) as source:
+            pixels = np.empty((len(source.keys), *self.meta.frame_shape), dtype=self.meta.dtype)
+            good = [source.read_raw_into(at, pixels[at]) is None for at in range(len(source.keys))]
+        keys = tuple(key for key, fine in zip(source.keys, good, strict=True) if fine)
+        records = source.records_after({key for key, fine in zip(source.keys, good, strict=True) if not fine})
         return (pixels if all(good) else pixels[np.array(good, dtype=bool)]), keys, records
 
     def read_overview(self, unit: Unit) -> NDArray[Any] | None:
@@ -94,7 +92,7 @@ class StoreReader:
         if not self.meta.has_overview or not any(item.record.status == "present" for item in self._load(unit)):
             return None
         try:
-            with self._open(unit, 1) as shard:
+            with self.open_shard(unit, 1) as shard:
                 return shard.read(0)
         except (FileNotFoundError, ShardDamageError) as error:
             raise InputError(f"{unit}: 1/8 level: {error}; ingest this well and time again") from error
@@ -117,26 +115,11 @@ class StoreReader:
     def _read(self, unit: Unit, stored: Sequence[StoredRecord]) -> tuple[NDArray[Any], list[str | None]]:
         """Return pixels of all `stored` frames and, for each, what is wrong with it (its pixels are then undefined)."""
         pixels = np.empty((len(stored), *self.meta.frame_shape), dtype=self.meta.dtype)
-        if not stored:
-            return pixels, []
-        try:
-            with self._open(unit, 0) as shard:
-                return pixels, [self._read_frame(shard, item, pixels[at]) for at, item in enumerate(stored)]
-        except FileNotFoundError:
-            return pixels, [f"{self.root / shard_path(unit, 0)}: the shard is gone"] * len(stored)
-        except ShardDamageError as error:
-            return pixels, [str(error)] * len(stored)
+        with StoredUnit(self, unit, stored) as source:
+            return pixels, [source.read_raw_into(at, pixels[at]) for at in range(len(stored))]
 
-    def _read_frame(self, shard: Shard, item: StoredRecord, out: NDArray[Any]) -> str | None:
-        try:
-            checksum = shard.read_into(self.meta.place(item.record.key.field), out)
-        except ShardDamageError as error:
-            return str(error)
-        if checksum != item.checksum:
-            return f"{shard.path}: pixels are not those of the record (writing this unit was interrupted)"
-        return None
-
-    def _open(self, unit: Unit, level: int) -> Shard:
+    def open_shard(self, unit: Unit, level: int) -> Shard:
+        """Return the shard of a unit; raises FileNotFoundError, ShardDamageError, and what `check_array` raises."""
         if (unit.well, level) not in self._checked:
             check_array(self.root, self.meta, unit.well, level)
             self._checked.add((unit.well, level))

@@ -17,9 +17,10 @@ from phasewell.images.files import contained, read_document
 from phasewell.images.metadata import parse_json
 from phasewell.images.ngff import plate_documents
 from phasewell.images.pixels import frame_sha256
-from phasewell.images.reader import CHUNK_DAMAGED, StoreReader, check_array
+from phasewell.images.reader import StoreReader, check_array
 from phasewell.images.records import shard_path
 from phasewell.images.store import open_plate
+from phasewell.images.stored_unit import CHUNK_DAMAGED
 from phasewell.manifest import canonical_json
 from phasewell.plate import FrameKey, FrameRecord, Plate, Unit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,19 +30,22 @@ class MeasuredFrame:
     failure: str | None = None  # traceback
 
 
-def split_cells(cells: Cells, frame: int) -> Cells:
-    """Return the cells of one frame of a batch, as a batch of one."""
-    chosen = slice(*np.searchsorted(cells.frame, (frame, frame + 1)))
-    return Cells(
-        frame=np.zeros_like(cells.frame[chosen]),
-        label=cells.label[chosen],
-        centroid_y_px=cells.centroid_y_px[chosen],
-        centroid_x_px=cells.centroid_x_px[chosen],
-        bbox_px=cells.bbox_px[chosen],
-        values=cells.values[chosen],
-        n_frames=1,
-        pixel_size_um=cells.pixel_size_um,
-    )
+def split_cells(cells: Cells) -> list[Cells]:
+    """Return the cells of every frame of a batch, as batches of one, without copies."""
+    bounds = np.searchsorted(cells.frame, np.arange(cells.n_frames + 1)).tolist()
+    return [
+        Cells(
+            frame=np.zeros(end - start, cells.frame.dtype),
+            label=cells.label[start:end],
+            centroid_y_px=cells.centroid_y_px[start:end],
+            centroid_x_px=cells.centroid_x_px[start:end],
+            bbox_px=cells.bbox_px[start:end],
+            values=cells.values[start:end],
+            n_frames=1,
+            pixel_size_um=cells.pixel_size_um,
+        )
+        for start, end in itertools.pairwise(bounds)
+    ]
 
 
 def assemble_part(

@@ -22,6 +22,7 @@ _SOURCES = (
     "runs/task.py",
     "runs/assembly.py",
     "runs/measuring.py",
+    "runs/lanes.py",
     "tables/parts.py",
 )
 _KERNEL_SUFFIXES = {".py", ".cuh", ".cpp"}

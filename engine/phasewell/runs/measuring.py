@@ -1,19 +1,117 @@
-"""From the frames of a batch to its cells: background, segmentation and descriptors joined."""
+"""From the frames of a batch to quality, cells and moments: the parts of the engine joined."""
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from phasewell.background import adjust_background, kernel_half_px
 from phasewell.cells import Cells
-from phasewell.config import BackgroundConfig, SegmentationConfig
-from phasewell.descriptors import describe_adjusted, tabulate_cells
+from phasewell.config import BackgroundConfig, Config, SegmentationConfig
+from phasewell.descriptors import describe_adjusted, field_moments, tabulate_cells
 from phasewell.descriptors.fused import split_rows
 from phasewell.device import Device
+from phasewell.errors import InputError, PhasewellError
 from phasewell.frames import FrameBatch
+from phasewell.plate import FrameKey
+from phasewell.profiles import Moments
+from phasewell.quality import FrameQuality, assess, confluence_of_cells, judge
+from phasewell.runs.assembly import MeasuredFrame, split_cells
 from phasewell.segmentation import make_recipe, segment_adjusted
+from phasewell.tables.parts import QUALITY_COLUMNS
+
+_TRIES = 3  # of a single frame that raises
+_QUALITY = tuple(field.name for field in fields(FrameQuality) if field.name in QUALITY_COLUMNS)
+
+
+def measure_frames(
+    batch: FrameBatch, device: Device, config: Config, labelled: Collection[FrameKey]
+) -> list[MeasuredFrame]:
+    """Measure a batch; where that raises, find the frames at fault by halving and let only them fail.
+
+    `labelled` are the frames whose labels are returned. Errors of the configuration or of the device are raised.
+    """
+    reason = trace = ""
+    for _ in range(_TRIES if len(batch) == 1 else 1):
+        try:
+            return measure_batch(batch, device, config, labelled)
+        except Exception as error:
+            if isinstance(error, PhasewellError) and not isinstance(error, InputError):
+                raise
+            reason, trace = f"error:{type(error).__name__}", traceback.format_exc()
+    if len(batch) == 1:
+        return [MeasuredFrame(batch.keys[0], reason=reason, failure=f"{batch.keys[0]}\n{trace}")]
+    half = len(batch) // 2
+    first, second = take_frames(batch, range(half)), take_frames(batch, range(half, len(batch)))
+    return [
+        *measure_frames(first, device, config, labelled),
+        *measure_frames(second, device, config, labelled),
+    ]
+
+
+def measure_batch(
+    batch: FrameBatch, device: Device, config: Config, labelled: Collection[FrameKey]
+) -> list[MeasuredFrame]:
+    """Return what there is to say of every frame of a batch, in its order; the batch is copied to the device once."""
+    resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)
+    quality = assess(resident, device)
+    verdicts = judge(quality, None, config.quality)
+    good = [i for i, verdict in enumerate(verdicts) if verdict.reject_reason is None]
+    usable = take_frames(resident, good)
+    wanted = any(key in labelled for key in usable.keys)
+    cells, labels = measure_cells(usable, device, config.background, config.segmentation, wanted)
+    kept = {key: device.get(labels[at]).copy() for at, key in enumerate(usable.keys) if wanted and key in labelled}
+    return list_frames(batch, quality, cells, good, kept, config)
+
+
+def list_frames(
+    batch: FrameBatch,
+    quality: FrameQuality,
+    cells: Cells,
+    measured: Sequence[int],
+    labels: dict[FrameKey, Any],
+    config: Config,
+) -> list[MeasuredFrame]:
+    """Join the numbers of a batch frame by frame; `cells` are those of its frames `measured`.
+
+    Frames that the quality rules take out keep their quality numbers, without confluence, and nothing else.
+    """
+    height, width = batch.pixels.shape[1:]
+    covered = np.full(len(batch), np.nan)
+    covered[list(measured)] = confluence_of_cells(cells, height * width)
+    rejected = [verdict.reject_reason is not None for verdict in judge(quality, None, config.quality)]
+    covered[rejected] = np.nan
+    verdicts = judge(quality, covered, config.quality)
+    columns = [getattr(quality, name).tolist() for name in _QUALITY]
+    confluence = covered.tolist()
+    moments, apart = field_moments(cells), split_cells(cells)
+    place = {frame: at for at, frame in enumerate(measured)}
+    outcome = []
+    for i, (key, verdict) in enumerate(zip(batch.keys, verdicts, strict=True)):
+        numbers = {name: column[i] for name, column in zip(_QUALITY, columns, strict=True)}
+        if rejected[i]:
+            outcome.append(MeasuredFrame(key, verdict.reject_reason, verdict.flags, numbers))
+            continue
+        numbers["confluence"] = confluence[i]
+        at = place[i]
+        one = slice(at, at + 1)
+        own = Moments(moments.n[one], moments.mean[one], moments.m2[one])
+        outcome.append(MeasuredFrame(key, None, verdict.flags, numbers, apart[at], own, labels.get(key)))
+    return outcome
+
+
+def take_frames(batch: FrameBatch, indices: Sequence[int]) -> FrameBatch:
+    """Return some frames of a batch, without a copy where they lie one after the other."""
+    if len(indices) == len(batch):
+        return batch
+    keys = tuple(batch.keys[i] for i in indices)
+    together = len(indices) > 0 and indices[-1] - indices[0] == len(indices) - 1
+    pixels = batch.pixels[indices[0] : indices[-1] + 1] if together else batch.pixels[list(indices)]
+    return FrameBatch(pixels, batch.pixel_size_um, keys)
 
 
 def measure_cells(

@@ -91,6 +91,8 @@ class Observer:
         self.event("unit", **unit, frames=receipt.n_frames, seconds=round(receipt.seconds, 4), **place)
         for failure in receipt.failures:
             self.event("failure", well=receipt.well, time=receipt.time, traceback=failure, **place)
+        for note in receipt.notes:
+            self.event("note", well=receipt.well, time=receipt.time, note=note, **place)
         self._state |= {"last_unit": f"{receipt.well}-t{receipt.time:03d}", "last_unit_at": _now()}
         if self._progress:
             self._progress(self.n_done, self.n_total)

@@ -39,6 +39,7 @@ class Receipt:
     pid: int
     device: str
     failures: tuple[str, ...] = ()  # one traceback per kind of failure
+    notes: tuple[str, ...] = ()  # such as "out of memory: 64 -> 32 frames at once"
 
     @property
     def n_frames(self) -> int:

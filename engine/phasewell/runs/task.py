@@ -1,42 +1,144 @@
-"""One unit, from its shard to its committed part. The same bytes on every worker and in any batch size."""
+"""One unit between its shard and its committed part: read frame by frame, judged, assembled, written."""
 
 from __future__ import annotations
 
 import functools
 import os
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from phasewell.config import Config
 from phasewell.device import Device
-from phasewell.errors import InputError, PhasewellError, StorageError, UsageError
+from phasewell.errors import InputError, StorageError, UsageError
 from phasewell.frames import FrameBatch
-from phasewell.plate import FrameRecord, Plate
-from phasewell.profiles import Moments
+from phasewell.plate import FrameKey, FrameRecord, Plate, UnitReader
 from phasewell.runs.allocation import keep_freed_memory
-from phasewell.runs.assembly import MeasuredFrame, assemble_part, split_cells
+from phasewell.runs.assembly import MeasuredFrame, assemble_part
 from phasewell.runs.code import code_version
 from phasewell.runs.kept_labels import keep_labels
 from phasewell.runs.keys import cells_stage, unit_key
 from phasewell.runs.ledger import CELLS_FOLDER
+from phasewell.runs.measuring import measure_frames
 from phasewell.runs.receipts import CheckStop, Receipt, TaskContext
 from phasewell.runs.unit_plan import UnitPlan
-from phasewell.tables.parts import QUALITY_COLUMNS, write_part
+from phasewell.tables.parts import write_part
 
-_TRIES = 3  # of a read, and of a single frame that raises
-_UnitRead = tuple[FrameBatch, tuple[FrameRecord, ...], str | None]  # good frames, all records, what went wrong
+_TRIES = 3  # of whatever the disk refuses
+_Result = TypeVar("_Result")
 
 
-def process_lease(context: TaskContext, units: Sequence[UnitPlan]) -> list[Receipt]:
-    """Process units one after the other and return their receipts. This is what a Dask worker runs."""
-    return [process_unit(context, unit) for unit in units]
+class UnitTask:
+    """A unit in work: `read` its frames, `keep` what was measured, `commit` when nothing is left.
+
+    `keys` are the frames that are to be measured. Threads may work on different frames at the same time.
+    Raises InputError when the plate changed since the plan or its record file is damaged.
+    """
+
+    def __init__(
+        self, context: TaskContext, plate: Plate, planned: UnitPlan, condemned: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._started = time.monotonic()
+        self._context, self._plate, self.planned = context, plate, planned
+        unit = plate.unit(planned.well, planned.time)
+        self._source: UnitReader = plate.reader.open_unit(unit)
+        stage = cells_stage(plate, context.config, context.code_version)
+        if unit_key(stage, unit, plate.times_h[unit.time], self._source.records) != planned.key:
+            raise InputError(f"{unit}: its frames changed since the run was planned; run the command again")
+        keys = self._source.keys
+        self._measured = {key.field: MeasuredFrame(key, condemned[key.field]) for key in keys if key.field in condemned}
+        self.keys: tuple[FrameKey, ...] = tuple(key for key in keys if key.field not in condemned)
+        self._index = {key: index for index, key in enumerate(keys)}
+        self._damaged: set[FrameKey] = set()
+        self._quarantined: tuple[FrameRecord, ...] = ()  # all records, where none of the frames can be had
+        self._failure: str | None = None
+        self._guard = threading.Lock()
+        self._left = len(self.keys)
+        self._notes: dict[str, None] = {}
+        try:
+            self._try("opened", self._source.open)
+        except InputError as error:  # such as damaged metadata of one well: it costs its units, not the run
+            self._quarantined, self._failure = _quarantine_all(self._source.records, error), traceback.format_exc()
+            self.keys, self._left = (), 0
+
+    @property
+    def labelled(self) -> frozenset[FrameKey]:
+        """The frames whose labels are kept."""
+        return frozenset(key for key in self.keys if key.field in self.planned.label_fields)
+
+    def read(self, key: FrameKey, out: NDArray[np.uint8]) -> bool:
+        """Write a frame into `out` (height, width); return False when it is damaged.
+
+        Raises StorageError when the disk refuses three times.
+        """
+        return self._try("read", lambda: self._source.read_into(self._index[key], out)) is None
+
+    def lose(self, key: FrameKey) -> bool:
+        """Take note of a damaged frame; return whether it was the last one."""
+        with self._guard:
+            self._damaged.add(key)
+            self._left -= 1
+            return self._left == 0
+
+    def keep(self, frame: MeasuredFrame, notes: Sequence[str] = ()) -> bool:
+        """Take the result of one frame and notes on how it came about; return whether it was the last one."""
+        with self._guard:
+            self._measured[frame.key.field] = frame
+            self._notes.update(dict.fromkeys(notes))
+            self._left -= 1
+            return self._left == 0
+
+    def close(self) -> None:
+        """Close the shard."""
+        self._source.close()
+
+    def commit(self) -> Receipt:
+        """Write labels and part durably and return the receipt; raises StorageError when that fails."""
+        self.close()
+        context, planned, measured = self._context, self.planned, self._measured
+        if planned.label_fields:  # before the part, which says that all is done
+            labels = {field: frame.labels for field, frame in measured.items() if frame.labels is not None}
+            keep_labels(context.run_folder, self._plate, planned, labels)
+        records = self._quarantined or self._source.records_after(self._damaged)
+        table = assemble_part(self._plate, records, measured, planned.key, context.code_version)
+        part = write_part(context.run_folder / CELLS_FOLDER, planned.well, planned.time, planned.key, table)
+        status = table.column("status").to_pylist()
+        failures = {frame.reason: frame.failure for frame in measured.values() if frame.failure}
+        texts = [text for text in (*failures.values(), self._failure) if text]
+        return Receipt(
+            well=planned.well,
+            time=planned.time,
+            sha256=part.sha256,
+            n_processed=status.count("processed"),
+            n_quarantined=status.count("quarantined"),
+            n_missing=status.count("missing"),
+            n_cells=sum(n or 0 for n in table.column("n_cells").to_pylist()),
+            seconds=time.monotonic() - self._started,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            device=context.device,
+            failures=tuple(texts),
+            notes=tuple(self._notes),
+        )
+
+    def _try(self, done: str, call: Callable[[], _Result]) -> _Result:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return call()
+            except OSError as error:
+                if attempt == _TRIES:
+                    unit = self._plate.unit(self.planned.well, self.planned.time)
+                    raise StorageError(
+                        f"{unit}: cannot be {done} ({error}); run the command again to resume"
+                    ) from error
+        raise AssertionError(attempt)
 
 
 def process_unit(
@@ -46,67 +148,48 @@ def process_unit(
     condemned: Mapping[str, str] = MappingProxyType({}),
     enter: Callable[[str], None] | None = None,
 ) -> Receipt:
-    """Read, judge, segment, describe and commit one unit.
+    """Read, judge, segment, describe and commit one unit, one thing after the other, in this thread.
 
     `check` is called between batches and may raise. `condemned` are fields that killed a process, with the reason:
     they are quarantined without being computed. `enter` is told each field before its frame, one frame at a time.
     Raises UsageError when this host has other code than the driver, InputError when the plate changed since the
     plan, StorageError when the shard cannot be read or the part cannot be written.
     """
-    started = time.monotonic()
+    plate = prepare_worker(context)
+    device = Device(context.device, context.config.compute.engine, context.threads)
+    task = UnitTask(context, plate, planned, condemned)
+    try:
+        size = 1 if enter else device.batch_frames
+        buffer = np.empty((min(size, len(task.keys)), *plate.frame_shape), np.uint8)
+        for start in range(0, len(task.keys), size):
+            if check:
+                check()
+            wanted = task.keys[start : start + size]
+            if enter:
+                enter(wanted[0].field)
+            keys: list[FrameKey] = []
+            for key in wanted:
+                if task.read(key, buffer[len(keys)]):
+                    keys.append(key)
+                else:
+                    task.lose(key)
+            batch = FrameBatch(buffer[: len(keys)], plate.pixel_size_um, tuple(keys))
+            for frame in measure_frames(batch, device, context.config, task.labelled):
+                task.keep(frame)
+        return task.commit()
+    finally:
+        task.close()
+
+
+def prepare_worker(context: TaskContext) -> Plate:
+    """Make this process ready for units of a run and return their plate; raises UsageError for other code."""
     keep_freed_memory()
     if code_version() != context.code_version:
         raise UsageError(
             f"host {socket.gethostname()}: phasewell {code_version()}, the run was planned with "
             f"{context.code_version}; install the same version everywhere"
         )
-    plate = _plate(str(context.config.plate.store), context.plate_digest)
-    batch, records, failure = _read(plate, planned, context)
-    device = Device(context.device, context.config.compute.engine, context.threads)
-    measured = {key.field: MeasuredFrame(key, condemned[key.field]) for key in batch.keys if key.field in condemned}
-    chosen = [i for i, key in enumerate(batch.keys) if key.field not in condemned]
-    size = 1 if enter else device.batch_frames
-    for start in range(0, len(chosen), size):
-        if check:
-            check()
-        taken = _take(batch, chosen[start : start + size])
-        if enter:
-            enter(taken.keys[0].field)
-        for frame in measure_frames(taken, device, context.config, frozenset(planned.label_fields)):
-            measured[frame.key.field] = frame
-    receipt = _commit(context, planned, plate, records, measured, started)
-    return replace(receipt, failures=(*receipt.failures, failure)) if failure else receipt
-
-
-def _commit(
-    context: TaskContext,
-    planned: UnitPlan,
-    plate: Plate,
-    records: Sequence[FrameRecord],
-    measured: dict[str, MeasuredFrame],
-    started: float,
-) -> Receipt:
-    labels = {field: frame.labels for field, frame in measured.items() if frame.labels is not None}
-    if planned.label_fields:
-        keep_labels(context.run_folder, plate, planned, labels)  # before the part, which says that all is done
-    table = assemble_part(plate, records, measured, planned.key, context.code_version)
-    part = write_part(context.run_folder / CELLS_FOLDER, planned.well, planned.time, planned.key, table)
-    status = table.column("status").to_pylist()
-    failures = {frame.reason: frame.failure for frame in measured.values() if frame.failure}
-    return Receipt(
-        well=planned.well,
-        time=planned.time,
-        sha256=part.sha256,
-        n_processed=status.count("processed"),
-        n_quarantined=status.count("quarantined"),
-        n_missing=status.count("missing"),
-        n_cells=sum(n or 0 for n in table.column("n_cells").to_pylist()),
-        seconds=time.monotonic() - started,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        device=context.device,
-        failures=tuple(text for text in failures.values() if text),
-    )
+    return _plate(str(context.config.plate.store), context.plate_digest)
 
 
 def forget_plate() -> None:
@@ -121,92 +204,9 @@ def _plate(store: str, plate_digest: str) -> Plate:  # noqa: ARG001 - a plate th
     return open_plate(store)
 
 
-def _read(plate: Plate, planned: UnitPlan, context: TaskContext) -> _UnitRead:
-    unit = plate.unit(planned.well, planned.time)
-    stage = cells_stage(plate, context.config, context.code_version)
-    if unit_key(stage, unit, plate.times_h[unit.time], plate.reader.read_records(unit)) != planned.key:
-        raise InputError(f"{unit}: its frames changed since the run was planned; run the command again")
-    for attempt in range(1, _TRIES + 1):
-        try:
-            return *plate.reader.read_unit(unit), None
-        except OSError as error:
-            if attempt == _TRIES:
-                raise StorageError(f"{unit}: cannot be read ({error}); run the command again to resume") from error
-        except InputError as error:  # such as damaged metadata of one well: it costs its units, not the run
-            nothing = FrameBatch(np.zeros((0, *plate.frame_shape), np.uint8), plate.pixel_size_um)
-            return nothing, _quarantine_all(plate.reader.read_records(unit), error), traceback.format_exc()
-    raise AssertionError(attempt)
-
-
 def _quarantine_all(records: Sequence[FrameRecord], error: Exception) -> tuple[FrameRecord, ...]:
     reason = f"error:{type(error).__name__}"
     return tuple(
         replace(record, status="quarantined", reason=reason, sha256=None) if record.status == "present" else record
         for record in records
     )
-
-
-def _take(batch: FrameBatch, indices: Sequence[int]) -> FrameBatch:
-    if len(indices) == len(batch):
-        return batch
-    keys = tuple(batch.keys[i] for i in indices)
-    together = len(indices) > 0 and indices[-1] - indices[0] == len(indices) - 1
-    pixels = batch.pixels[indices[0] : indices[-1] + 1] if together else batch.pixels[list(indices)]
-    return FrameBatch(pixels, batch.pixel_size_um, keys)
-
-
-def measure_frames(batch: FrameBatch, device: Device, config: Config, keep: frozenset[str]) -> list[MeasuredFrame]:
-    """Measure a batch; where that raises, find the frames at fault by halving and let only them fail.
-
-    `keep` are the fields whose labels are returned. Errors of the configuration or of the device are raised.
-    """
-    reason = trace = ""
-    for _ in range(_TRIES if len(batch) == 1 else 1):
-        try:
-            return _measure(batch, device, config, keep)
-        except Exception as error:
-            if isinstance(error, PhasewellError) and not isinstance(error, InputError):
-                raise
-            reason, trace = f"error:{type(error).__name__}", traceback.format_exc()
-    if len(batch) == 1:
-        return [MeasuredFrame(batch.keys[0], reason=reason, failure=f"{batch.keys[0]}\n{trace}")]
-    half = len(batch) // 2
-    first, second = _take(batch, range(half)), _take(batch, range(half, len(batch)))
-    return [*measure_frames(first, device, config, keep), *measure_frames(second, device, config, keep)]
-
-
-def _measure(batch: FrameBatch, device: Device, config: Config, keep: frozenset[str]) -> list[MeasuredFrame]:
-    from phasewell.descriptors import field_moments
-    from phasewell.quality import assess, confluence_of_cells, judge
-    from phasewell.runs.measuring import measure_cells
-
-    resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)  # the one copy to the device
-    quality = assess(resident, device)
-    verdicts = judge(quality, None, config.quality)
-    columns: dict[str, Any] = {name: getattr(quality, name) for name in QUALITY_COLUMNS if hasattr(quality, name)}
-    outcome = [
-        MeasuredFrame(key, verdict.reject_reason, verdict.flags, {name: float(v[i]) for name, v in columns.items()})
-        for i, (key, verdict) in enumerate(zip(batch.keys, verdicts, strict=True))
-    ]
-    good = [i for i, frame in enumerate(outcome) if frame.reason is None]
-    if not good:
-        return outcome
-    usable = _take(resident, good)
-    wanted = any(key.field in keep for key in usable.keys)
-    cells, labels = measure_cells(usable, device, config.background, config.segmentation, wanted)
-    covered = np.full(len(batch), np.nan)
-    covered[good] = confluence_of_cells(cells, usable.pixels.shape[1] * usable.pixels.shape[2])
-    verdicts = judge(quality, covered, config.quality)
-    moments = field_moments(cells)
-    for place, i in enumerate(good):
-        frame, one = outcome[i], slice(place, place + 1)
-        outcome[i] = replace(
-            frame,
-            reason=verdicts[i].reject_reason,
-            flags=verdicts[i].flags,
-            quality={**frame.quality, "confluence": float(covered[i])},
-            cells=split_cells(cells, place),
-            moments=Moments(moments.n[one], moments.mean[one], moments.m2[one]),
-            labels=device.get(labels[place]).copy() if frame.key.field in keep else None,
-        )
-    return outcome

@@ -18,8 +18,8 @@ from typing import Any
 
 from phasewell.errors import SecurityError, UnavailableError
 from phasewell.runs.isolation import process_isolated
+from phasewell.runs.pipeline import process_lease
 from phasewell.runs.receipts import CheckStop, Lease, TakeReceipt, TaskContext, WorkersLostError
-from phasewell.runs.task import process_lease
 
 # measured: the defaults leave a driver waiting for ever when workers are gone, and a stopped worker for 5 minutes
 SETTINGS = {
