@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from phasewell_kernels import cpu
+from phasewell_kernels.failures import DeviceLost, OutOfMemory, told
 
 SOURCES = Path(__file__).parent
 # No contraction of a * b + c: the same bits as on a CPU. Functions for sizes of scratch carry no mark of the device,
@@ -85,11 +86,12 @@ def flat_source(file: str) -> str:
 
 
 class Launcher:
-    """Launches on one GPU: memory and streams are decided here.
+    """Launches on one GPU: memory and streams are decided here. Threads may share it; each has streams of its own.
 
     Work goes to `stream`, by default the current one; nothing waits for it.
     `shared_bytes` and `scratch_bytes` lower the limits of this chip: shared memory of a block, and memory of an arena;
     what does not fit is launched in parts.
+    Raises OutOfMemory, after which the stream has no arena any more, and DeviceLost, then and ever after.
     """
 
     def __init__(
@@ -113,6 +115,8 @@ class Launcher:
         self._arenas: dict[int, Any] = {}  # by stream
         self._kept: dict[tuple[int, str], Any] = {}  # by stream and name
         self._tables: dict[bytes, Any] = {}
+        self._busy: dict[int, threading.RLock] = {}  # by stream
+        self._lost: DeviceLost | None = None
         self._lock = threading.RLock()
         self.counts = Counts()
 
@@ -126,14 +130,94 @@ class Launcher:
         """Return an array of this GPU in host memory, in one copy; waits for it."""
         with self.on(stream):
             self.counts.copies += 1
+        with self._here(stream):
             return self._cupy.asnumpy(array)
+
+    def empty(self, shape: Any, dtype: Any, stream: Any = None) -> Any:
+        """Return a new array on this GPU, for the work of one stream."""
+        with self.on(stream):
+            self.counts.allocations += 1
+            return self._cupy.empty(shape, dtype)
+
+    def pinned(self, shape: int | tuple[int, ...], dtype: Any) -> Any:
+        """Return a NumPy array in page-locked memory, which the GPU copies from and to by itself."""
+        count = int(np.prod(shape, dtype=np.int64))
+        with self.on(None):
+            self.counts.allocations += 1
+            memory = self._cupy.cuda.alloc_pinned_memory(max(1, count * np.dtype(dtype).itemsize))
+        return np.frombuffer(memory, dtype, count).reshape(shape)
+
+    def put_into(self, host: Any, array: Any, stream: Any = None) -> None:
+        """Copy a host array into one of this GPU; from page-locked memory the copy is only asked for."""
+        if host.dtype != array.dtype or host.shape != array.shape:
+            raise ValueError(f"{host.dtype} {host.shape} into {array.dtype} {array.shape}: expected the same")
+        if not (host.flags.c_contiguous and array.flags.c_contiguous):
+            raise TypeError("copies between host and device are of C-contiguous arrays")
+        with self.on(stream):
+            self._copy(array_address(array), array_address(host), host.nbytes, "memcpyHostToDevice")
+
+    def fetch_into(self, array: Any, host: Any, stream: Any = None) -> None:
+        """Copy the first bytes of an array of this GPU into a host array; into page-locked memory it is asked for."""
+        with self.on(stream):
+            self._copy(array_address(host), array_address(array), host.nbytes, "memcpyDeviceToHost")
+
+    def wait(self, stream: Any = None) -> None:
+        """Wait for the work of a stream; other threads go on."""
+        with self._here(stream):
+            self._cupy.cuda.get_current_stream().synchronize()
+
+    def new_stream(self) -> Any:
+        """Return a stream whose work waits for nobody else's."""
+        with self.on(None):
+            return self._cupy.cuda.Stream(non_blocking=True)
+
+    def release(self, stream: Any = None) -> None:
+        """Give back the memory that is kept for a stream."""
+        with self.on(stream):
+            key = self._cupy.cuda.get_current_stream().ptr
+            self._forget(key)
+
+    def alone(self, stream: Any) -> Any:
+        """Return the lock of a stream, for what asks and waits: threads that share the stream go one by one."""
+        with self._here(stream):
+            key = self._cupy.cuda.get_current_stream().ptr
+        with self._lock:
+            return self._busy.setdefault(key, threading.RLock())
 
     @contextlib.contextmanager
     def on(self, stream: Any) -> Any:
-        """Make the device and a stream the current ones, for one thread at a time: scratch memory is a stream's."""
-        device = self._cupy.cuda.Device(self._device.id)
-        with self._lock, device, stream if stream is not None else contextlib.nullcontext():
-            yield
+        """Make the device and a stream the current ones, for one thread at a time: what is asked for stays in order."""
+        with self._lock, self._here(stream):
+            try:
+                with told(f"GPU {self._device.id}"):
+                    yield
+            except OutOfMemory:
+                self._forget(self._cupy.cuda.get_current_stream().ptr)
+                raise
+
+    @contextlib.contextmanager
+    def _here(self, stream: Any) -> Any:
+        if self._lost is not None:
+            raise DeviceLost(str(self._lost))
+        try:
+            device = self._cupy.cuda.Device(self._device.id)
+            with told(f"GPU {self._device.id}"), device, stream if stream is not None else contextlib.nullcontext():
+                yield
+        except DeviceLost as lost:
+            self._lost = lost
+            raise
+
+    def _forget(self, key: int) -> None:
+        self._arenas.pop(key, None)
+        for one in [one for one in self._kept if one[0] == key]:
+            del self._kept[one]
+        self._cupy.get_default_memory_pool().free_all_blocks()
+        self._cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+    def _copy(self, target: int, source: int, size: int, kind: str) -> None:
+        runtime = self._cupy.cuda.runtime
+        self.counts.copies += 1
+        runtime.memcpyAsync(target, source, size, getattr(runtime, kind), self._cupy.cuda.get_current_stream().ptr)
 
     def check(self, name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]) -> tuple[int, ...]:
         """Return the shape of an array on this device; None in `shape` takes any size."""
@@ -176,15 +260,12 @@ class Launcher:
         plane that lies in shared memory behind the small scratch memory if both fit, else at the end of the large,
         which has room for it; the entry point's last parameter is its offset in shared memory, or -1.
         """
-        count, height, width = frame
-        fast, large = cpu.scratch_bytes(name, height, width, numbers)
+        count = frame[0]
         if not count:
             return
         with self.on(stream):
-            function = self._function(name, fast, large, plane)
-            strides = (0 if function.shared else _round_up(fast), _round_up(large))
+            function, strides, step = self._room(name, frame, numbers, plane)
             last = (function.plane,) if plane else ()
-            step = min(count, max(1, self._scratch_bytes // max(1, sum(strides))))
             arena = self._arena(step * sum(strides))
             places = (arena if strides[0] else 0, arena + step * strides[0] if strides[1] else 0)
             for first in range(0, count, step):
@@ -194,17 +275,41 @@ class Launcher:
                 function.kernel(grid(frames), (threads or self._threads,), values, shared_mem=function.shared)
                 self.counts.launches += 1
 
+    def reserve(self, frame: tuple[int, ...], *launches: tuple[str, tuple[int, ...], int]) -> None:
+        """Make the current stream's arena large enough for launches of (frames, height, width): name, numbers, plane.
+
+        So one allocation does for all of them.
+        """
+        needs = [self._room(name, frame, numbers, plane) for name, numbers, plane in launches]
+        self._arena(max(step * sum(strides) for _, strides, step in needs))
+
+    def _room(
+        self, name: str, frame: tuple[int, ...], numbers: tuple[int, ...], plane: int
+    ) -> tuple[_Function, tuple[int, int], int]:
+        # the function, bytes of small and large scratch memory of a frame in the arena, and frames of one launch
+        count, height, width = frame
+        fast, large = cpu.scratch_bytes(name, height, width, numbers)
+        function = self._function(name, fast, large, plane)
+        strides = (0 if function.shared else round_up(fast), round_up(large))
+        return function, strides, min(count, max(1, self._scratch_bytes // max(1, sum(strides))))
+
     def frames_at_once(self, name: str, height: int, width: int) -> int:
         """Return for how many frames one launch finds scratch memory."""
-        return max(1, self._scratch_bytes // max(1, _round_up(cpu.scratch_bytes(name, height, width)[1])))
+        return max(1, self._scratch_bytes // max(1, round_up(cpu.scratch_bytes(name, height, width)[1])))
 
     def keep(self, name: str, size: int, dtype: Any) -> Any:
         """Return an array of at least `size` that is kept for the current stream; it grows, and then is new."""
+        return self._keep(name, size, lambda: self.empty(size, dtype))
+
+    def keep_pinned(self, name: str, size: int) -> Any:
+        """Return at least `size` bytes of page-locked memory that are kept for the current stream, as `keep`."""
+        return self._keep(name, size, lambda: self.pinned(size, np.uint8))
+
+    def _keep(self, name: str, size: int, make: Callable[[], Any]) -> Any:
         key = (self._cupy.cuda.get_current_stream().ptr, name)
         if key not in self._kept or len(self._kept[key]) < size:
             self._kept.pop(key, None)
-            self._kept[key] = self._cupy.empty(size, dtype)
-            self.counts.allocations += 1
+            self._kept[key] = make()
         return self._kept[key]
 
     def _arena(self, size: int) -> int:
@@ -290,5 +395,12 @@ def _part(value: Any, first: int, frames: int) -> Any:
     return value[first : first + frames] if hasattr(value, "dtype") and value.ndim else value
 
 
-def _round_up(size: int) -> int:
+def round_up(size: int) -> int:
+    """Return the bytes that a part of an arena of `size` bytes takes."""
     return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def array_address(array: Any) -> int:
+    """Return where the first element of an array lies, in host memory or on a GPU."""
+    described = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+    return int(described["data"][0])

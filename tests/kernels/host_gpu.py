@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -125,7 +127,11 @@ class HostGpu:
     """Stands for the module cupy; keeps what it was asked to do."""
 
     ndarray = np.ndarray
-    empty = staticmethod(np.empty)
+
+    def empty(self, shape: Any, dtype: Any) -> Any:
+        """Return memory full of rubbish."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        return np.full(size, RUBBISH, np.uint8).view(dtype).reshape(shape)
 
     def __init__(self, threads: int = 1, attributes: dict[str, int] | None = None, memory: int = 8 << 30) -> None:
         self.threads = threads  # of a block, at most
@@ -133,7 +139,9 @@ class HostGpu:
         self.copies = 0
         self.allocated: list[int] = []  # bytes
         self._scratch: list[Any] = []
-        self.streams = [_Stream(self, 0)]
+        self._numbers = itertools.count()
+        self._failing: dict[str, Exception] = {}
+        self._current = threading.local()  # as CuPy's, every thread's own
 
         class Device:
             def __init__(self, index: int) -> None:
@@ -151,7 +159,42 @@ class HostGpu:
 
             __hash__ = None  # type: ignore[assignment]
 
-        self.cuda = SimpleNamespace(Device=Device, get_current_stream=lambda: self.streams[-1], alloc=self._alloc)
+        self.cuda = SimpleNamespace(
+            Device=Device,
+            Stream=lambda non_blocking: self.stream(1000 + next(self._numbers)) if non_blocking else None,
+            get_current_stream=lambda: self.streams[-1],
+            alloc=self._alloc,
+            alloc_pinned_memory=lambda size: bytearray(b"Z" * (size + 512)),  # a pool gives more than was asked for
+            runtime=SimpleNamespace(memcpyAsync=self._copy, memcpyHostToDevice=1, memcpyDeviceToHost=2),
+        )
+
+    def fail_next(self, what: str, error: Exception) -> None:
+        """Let the next call of alloc or memcpyAsync fail."""
+        self._failing[what] = error
+
+    def _fail(self, what: str) -> None:
+        if what in self._failing:
+            raise self._failing.pop(what)
+
+    def _copy(self, target: int, source: int, size: int, kind: int, stream: int) -> None:
+        assert kind in (1, 2) and stream == self.streams[-1].ptr
+        self._fail("memcpyAsync")
+        self.copies += 1
+        ctypes.memmove(target, source, size)
+
+    def get_default_memory_pool(self) -> Any:
+        """Return the pool, which is asked to give back what nobody holds."""
+        return SimpleNamespace(free_all_blocks=lambda: None)
+
+    get_default_pinned_memory_pool = get_default_memory_pool
+
+    @property
+    def streams(self) -> list[_Stream]:
+        """The streams that were entered, the current one last."""
+        if not hasattr(self._current, "streams"):
+            self._current.streams = [_Stream(self, 0)]
+        streams: list[_Stream] = self._current.streams
+        return streams
 
     def stream(self, ptr: int) -> _Stream:
         """Return a stream of one's own."""
@@ -184,6 +227,7 @@ class HostGpu:
             assert (memory[-GUARD:] == RUBBISH).all(), f"{name} wrote behind its arena"
 
     def _alloc(self, size: int) -> Any:
+        self._fail("alloc")
         self.allocated.append(size)
         whole = np.empty(size + GUARD + 256, np.uint8)
         start = -whole.ctypes.data % 256
