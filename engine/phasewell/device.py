@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
 from phasewell.device_facts import DeviceFacts, count_cores, cpu_facts, gpu_facts
-from phasewell.errors import UnavailableError, UsageError
+from phasewell.errors import DeviceLostError, UnavailableError, UsageError
+from phasewell_kernels.failures import DeviceLost, told
 
 CPU_ARRAY_FRAMES = 2  # more is slower on a CPU and takes gigabytes
 CPU_KERNEL_FRAMES = 16  # so that threads seldom wait for each other; each has one frame at a time in its cache
@@ -89,8 +91,8 @@ class Device:
     def kernels(self) -> Any:
         """The fused kernels of this device, None for the engine `arrays`.
 
-        Every device has the same functions, but for `measure_frames`: going all the way in cache is for CPUs. Functions
-        and their arrays: phasewell_kernels/cpu.pyi. They raise UsageError for frames they cannot take.
+        Every device has the same functions; a GPU's take arrays that lie there, and a stream by name. Functions and
+        their arrays: phasewell_kernels/cpu.pyi. They raise UsageError for frames they cannot take, and as `gpu_errors`.
         """
         if self.engine == "arrays":
             return None
@@ -124,13 +126,28 @@ class _Kernels:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         function = getattr(self.functions, name)
 
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
             try:
-                return function(*arguments, **self.named)
+                with gpu_errors():
+                    return function(*arguments, **self.named, **named)
             except ValueError as error:
                 raise UsageError(str(error)) from error
 
         return call
+
+
+@contextlib.contextmanager
+def gpu_errors() -> Iterator[None]:
+    """Say what CuPy's errors inside mean for a run.
+
+    Raises DeviceLostError where the GPU failed for good, and MemoryError where its memory is used up: fewer frames at
+    once may do, and nothing else is wrong. Other errors stay as they are.
+    """
+    try:
+        with told("CUDA"):
+            yield
+    except DeviceLost as lost:
+        raise DeviceLostError(f"{lost}; this process cannot use the GPU any more, the same command resumes") from lost
 
 
 def as_device(device: Device | str) -> Device:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from host_gpu import HostGpu
+from phasewell.device import gpu_errors
+from phasewell.errors import DeviceLostError
 from phasewell_kernels import cpu
 from phasewell_kernels.failures import LOST_CODES, DeviceLost, OutOfMemory, told
 from phasewell_kernels.gpu import Counts, Kernels
@@ -164,6 +166,16 @@ class CudaError(RuntimeError):
 def test_what_an_error_means(error: Exception, meaning: type[Exception]) -> None:
     with pytest.raises(meaning), told("GPU 0"):
         raise error
+
+
+def test_a_run_is_told_what_a_gpu_says() -> None:
+    with pytest.raises(DeviceLostError, match="cudaErrorECCUncorrectable") as lost, gpu_errors():
+        raise CudaError(214)
+    assert lost.value.exit_code == 69
+    with pytest.raises(MemoryError), gpu_errors():
+        raise CudaError(2)
+    with pytest.raises(CudaError), gpu_errors():
+        raise CudaError(9)
 
 
 def test_a_full_gpu_is_given_back_what_it_held() -> None:
