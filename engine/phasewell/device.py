@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
+from phasewell_kernels.failures import DeviceLost, told
+
 from phasewell.device_facts import DeviceFacts, count_cores, cpu_facts, gpu_facts
 from phasewell.errors import DeviceLostError, UnavailableError, UsageError
-from phasewell_kernels.failures import DeviceLost, told
 
 CPU_ARRAY_FRAMES = 2  # more is slower on a CPU and takes gigabytes
 CPU_KERNEL_FRAMES = 16  # so that threads seldom wait for each other; each has one frame at a time in its cache

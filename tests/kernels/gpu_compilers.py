@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from phasewell_kernels.launching import OPTIONS, flat_source
+from phasewell_kernels.sources import OPTIONS, flat_source
 
 NVCC_FLAGS = ("-std=c++17", "--fmad=false")
 UNUSED_CONSTANT = "177"  # constants that only the host reads

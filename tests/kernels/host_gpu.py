@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from phasewell_kernels.launching import OPTIONS, entry_points
+from phasewell_kernels.sources import OPTIONS, entry_points
 
 HEADER = Path(__file__).parent / "gpu_on_host.hpp"
 RUBBISH = 0x5A

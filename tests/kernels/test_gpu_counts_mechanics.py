@@ -10,7 +10,7 @@ import pytest
 from host_gpu import HostGpu
 from phasewell_kernels import cpu
 from phasewell_kernels.gpu import Counts, Kernels
-from phasewell_kernels.launching import SOURCES, entry_points, flat_source
+from phasewell_kernels.sources import SOURCES, entry_points, flat_source
 
 SHAPE = (64, 96)
 
