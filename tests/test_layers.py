@@ -19,7 +19,9 @@ LAYER |= {
     "__init__": 4,
     "progress": 4,
     "doctor": 4.5,
+    "console": 4,
     "demo": 4.5,
+    "bench": 4.5,
     "cli": 5,
     "__main__": 6,
 }

@@ -14,10 +14,12 @@ import cyclopts
 from cyclopts import Parameter
 
 from phasewell import __version__
+from phasewell.bench.command import bench_app
+from phasewell.console import Json, Quiet, Set, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 app = cyclopts.App(
     name="phasewell",
@@ -26,17 +28,7 @@ app = cyclopts.App(
 )
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
 app.command(config_app)
-
-Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on stdout; text goes to stderr.")]
-Set = Annotated[tuple[str, ...], Parameter(name="--set", help="Override a key: section.key=value. May be repeated.")]
-Quiet = Annotated[bool, Parameter(name=("-q", "--quiet"), negative="", help="No progress bar.")]
-
-
-def _show(document: Mapping[str, Any], text: str, json: bool) -> None:
-    """Print text for people, or one JSON document for programs and the text beside it."""
-    if json:
-        print(jsonlib.dumps(document, indent=2, allow_nan=False, default=str))
-    print(text, file=sys.stderr if json else sys.stdout)
+app.command(bench_app)
 
 
 @app.command
@@ -51,7 +43,7 @@ def demo(output: Path = Path("demo"), *, quiet: Quiet = False, json: Json = Fals
     from phasewell.demo import run_demo
 
     result = run_demo(output, progress=not quiet, say=lambda line: print(line, file=sys.stderr if json else sys.stdout))
-    _show(result, "\n".join(result["summary"]), json)
+    show(result, "\n".join(result["summary"]), json)
     return EXIT_DONE
 
 
@@ -61,7 +53,7 @@ def doctor(*, json: Json = False) -> int:
     from phasewell.doctor import examine
 
     report = examine()
-    _show(report, "\n".join(report["lines"]), json)
+    show(report, "\n".join(report["lines"]), json)
     return EXIT_DONE
 
 
@@ -126,12 +118,12 @@ def ingest(
     chosen: dict[str, Any] = {**vars(options)}
     if dry_run:
         found = scan(source, **chosen).to_dict()
-        _show(found, describe_intake(found), json)
+        show(found, describe_intake(found), json)
         return EXIT_DONE
     with _progress("ingest", quiet) as progress:
         chosen |= {"window": window or "auto", "codec": codec, "workers": workers}
         report = ingest_plate(source, store, **chosen, progress=progress)
-    _show(report.to_dict(), describe_intake(report.to_dict()), json)
+    show(report.to_dict(), describe_intake(report.to_dict()), json)
     return EXIT_DONE if report.is_complete else EXIT_INCOMPLETE
 
 
@@ -141,7 +133,7 @@ def validate(store: Path, *, json: Json = False) -> int:
     from phasewell.images import validate_plate
 
     report = validate_plate(store)
-    _show(report.to_dict(), report.to_text(), json)
+    show(report.to_dict(), report.to_text(), json)
     return EXIT_DONE if report.is_valid else InputError.exit_code
 
 
@@ -179,7 +171,7 @@ def simulate(
             progress=progress,
         )
     document = {"store": str(store), "wells": len(plate.wells), "frames": plate.n_frames_expected, "simulated": True}
-    _show(document, f"{store}: simulated, {len(plate.wells)} wells, {plate.n_frames_expected} frames", json)
+    show(document, f"{store}: simulated, {len(plate.wells)} wells, {plate.n_frames_expected} frames", json)
     return EXIT_DONE
 
 
@@ -190,7 +182,7 @@ def plan(config: Path, *, set_: Set = (), json: Json = False) -> int:
     from phasewell.runs import plan as plan_run
 
     planned = plan_run(load_config(config, set_))
-    _show(planned.to_dict(), planned.to_text(), json)
+    show(planned.to_dict(), planned.to_text(), json)
     return EXIT_DONE
 
 
@@ -203,7 +195,7 @@ def run(config: Path, *, set_: Set = (), quiet: Quiet = False, json: Json = Fals
     with _progress("run", quiet) as progress:
         resume = shlex.join(["phasewell", "run", str(config), *(f"--set={item}" for item in set_)])
         result = run_plate(load_config(config, set_), progress=progress, resume=resume)
-    _show(result.to_dict(), result.last_line, json)
+    show(result.to_dict(), result.last_line, json)
     return int(result.exit_code)
 
 
@@ -213,7 +205,7 @@ def status(run: Path, *, json: Json = False) -> int:
     from phasewell.runs import status as run_status
 
     report = run_status(run)
-    _show(report, "\n".join(f"{key}: {value}" for key, value in report.items()), json)
+    show(report, "\n".join(f"{key}: {value}" for key, value in report.items()), json)
     return EXIT_DONE
 
 
@@ -251,7 +243,7 @@ def fit(
 
     fitted = fit_models(run, kind, target, group, window_h=window_h, fields=fields, shuffles=shuffles, seed=seed)
     lines = [f"{f['kind']}: {f['sentence']}" for f in fitted]
-    _show({"models": fitted}, "\n".join(lines), json)
+    show({"models": fitted}, "\n".join(lines), json)
     return EXIT_DONE
 
 
@@ -262,7 +254,7 @@ def predict(run: Path, model: Path, *, json: Json = False) -> int:
 
     predictions = predict_wells(run, model)
     lines = [f"{row['well']}: {_number(row['predicted'])}" for row in predictions]
-    _show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
+    show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
     return EXIT_DONE
 
 
@@ -282,7 +274,7 @@ def report(run: Path, *, masks: Path | None = None, output: Path | None = None, 
 
         measure_agreement(run, masks)
     path = write_report(run, output=output)
-    _show({"report": str(path)}, str(path), json)
+    show({"report": str(path)}, str(path), json)
     return EXIT_DONE
 
 
@@ -300,7 +292,7 @@ def export(
         paths = [build_database(run, plate=plate)]
     else:
         paths = export_tables(run, to=to, output=output or run / "export", plate=plate)
-    _show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), json)
+    show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), json)
     return EXIT_DONE
 
 
@@ -314,12 +306,12 @@ def config_init(
     if path.exists():
         raise UsageError(f"{path} exists; choose another name or edit it")
     path.write_text(describe_config(store, output), encoding="utf-8")
-    _show({"config": str(path)}, str(path), json)
+    show({"config": str(path)}, str(path), json)
     return EXIT_DONE
 
 
 @config_app.command(name="show")
-def config_show(path: Path, *, set_: Set = (), json: Json = False) -> int:  # noqa: ARG001 - always JSON
+def configshow(path: Path, *, set_: Set = (), json: Json = False) -> int:  # noqa: ARG001 - always JSON
     """Show the configuration as a run would see it."""
     from phasewell.config import load_config
 

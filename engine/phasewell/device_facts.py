@@ -49,7 +49,7 @@ def cpu_facts() -> DeviceFacts:
     cores = count_cores()
     return DeviceFacts(
         name="cpu",
-        hardware=f"{_processor()}, {cores} {'core' if cores == 1 else 'cores'}",
+        hardware=f"{describe_processor()}, {cores} {'core' if cores == 1 else 'cores'}",
         memory_bytes=host_memory_bytes(),
         free_bytes=host_free_bytes(),
         driver=None,
@@ -113,7 +113,8 @@ def _number_in(path: Path) -> int | None:
         return None
 
 
-def _processor() -> str:
+def describe_processor() -> str:
+    """Return the processor's name as the system tells it."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
