@@ -54,7 +54,9 @@ def judge(rows: Sequence[Row], ceilings: Ceilings, frame_bytes: int) -> Verdict:
     required = [row for row in rows if row.boundary == REQUIRED]
     measured = [row for row in required if row.frames_per_s is not None]
     if not measured:
-        why = f"{required[0].state}: {required[0].reason}; {required[0].remedy}" if required else "no run with a network"
+        why = (
+            f"{required[0].state}: {required[0].reason}; {required[0].remedy}" if required else "no run with a network"
+        )
         return _verdict("not measured", f"> {REQUIRED_FRAMES_PER_S:.0f} frames/s: not measured ({why})")
     rate = max(row.frames_per_s or 0.0 for row in measured)
     device = measured[0].device
