@@ -14,6 +14,7 @@ PARTS = {"images", "tables", "quality", "segmentation", "descriptors", "inferenc
 LAYER = dict.fromkeys(VOCABULARY, 0) | {"device": 1, "durable": 1, "background": 1.5} | dict.fromkeys(PARTS, 2)
 LAYER |= {
     "device_facts": 0.5,
+    "networks": 1.5,
     "runs": 3,
     "report": 3,
     "__init__": 4,

@@ -16,7 +16,8 @@ from phasewell.device_facts import DeviceFacts
 _EXTRAS = {  # extra -> (distribution that shows it is there, what it is for)
     "cluster": ("distributed", "executor dask: both cores of this machine, or a cluster"),
     "cuda13": ("cupy-cuda13x", "runs on GPUs"),
-    "train": ("torch", "training of networks"),
+    "serve": ("openvino", "scores of frames by a network on a CPU"),
+    "train": ("torch", "making and training networks, and their scores on a GPU"),
     "postgres": ("adbc-driver-postgresql", "loading results into PostgreSQL"),
     "ngio": ("ngio", "Fractal's reader of plate stores"),
 }

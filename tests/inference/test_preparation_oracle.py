@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from math import floor
 from typing import Any
 
 import numpy as np
 import pytest
+from phasewell.device import Device
 from phasewell.inference import prepare_frames, scale_images
+
+ENGINES = (Device("cpu", "kernels"), Device("cpu", "arrays"))
 
 # cv2.resize(SMALL, (3, 2), interpolation=cv2.INTER_LINEAR) of opencv-python-headless 5.0.0
 SMALL = np.array([[(37 * y * y + 61 * x + 17 * x * y) % 256 for x in range(12)] for y in range(8)], np.uint8)
@@ -18,7 +22,9 @@ RESIZED = [[158, 184, 146], [144, 58, 164]]
 def quarter(pixels: Any) -> Any:
     """Return the resize alone: frames whose mean is 130 already are not adjusted."""
     assert pixels.mean() == 130
-    return prepare_frames(pixels[None], "offset", "cpu").images[0]
+    fused, specified = (prepare_frames(pixels[None], "offset", device).images[0] for device in ENGINES)
+    np.testing.assert_array_equal(fused, specified)
+    return fused
 
 
 def centred(pixels: Any) -> Any:
@@ -52,11 +58,14 @@ def test_adjustment_equals_fractions(seed: int) -> None:
     mean = Fraction(int(pixels.sum()), 64)
     shift = floor(130 - mean + Fraction(1, 2))
     gain = Fraction(floor(130 / mean * 65536 + Fraction(1, 2)), 65536)
-    for mode, adjustment, levels in (
-        ("offset", shift, [int(p) + shift for p in pixels.ravel()]),
-        ("gain", gain * 65536, [floor(int(p) * gain + Fraction(1, 2)) for p in pixels.ravel()]),
+    for device, (mode, adjustment, levels) in itertools.product(
+        ENGINES,
+        (
+            ("offset", shift, [int(p) + shift for p in pixels.ravel()]),
+            ("gain", gain * 65536, [floor(int(p) * gain + Fraction(1, 2)) for p in pixels.ravel()]),
+        ),
     ):
-        found = prepare_frames(pixels[None], mode, "cpu")  # type: ignore[arg-type]
+        found = prepare_frames(pixels[None], mode, device)  # type: ignore[arg-type]
         clipped = np.clip(levels, 0, 255)
         centres = clipped.reshape(2, 4, 2, 4)[:, 1:3, :, 1:3].sum(axis=(1, 3))
         assert (int(found.sums[0]), int(found.adjustments[0])) == (pixels.sum(), adjustment)

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from phasewell.device import Device
 from phasewell.inference import prepare_frames, scale_images
 from phasewell_kernels import cpu
 from PIL import Image
 
+ARRAYS = Device("cpu", "arrays")
 MEANS, DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -38,7 +40,7 @@ both_modes = pytest.mark.parametrize("mode", ["offset", "gain"])
 
 
 def check(pixels: Any, mode: Any) -> None:
-    expected = prepare_frames(pixels, mode, "cpu")
+    expected = prepare_frames(pixels, mode, ARRAYS)
     scaled = scale_images(expected.images, MEANS, DEVIATIONS, "cpu")
     n, height, width = expected.images.shape
     for name in SETS:
@@ -86,7 +88,7 @@ def test_a_shift_half_way_between_two_levels(mode: str) -> None:
     pixels = np.full((2, 4, 4), 100, np.uint8)
     pixels[0, :2] += 1
     pixels[1, :2] -= 1
-    assert prepare_frames(pixels, "offset", "cpu").adjustments.tolist() == [30, 31]
+    assert prepare_frames(pixels, "offset", ARRAYS).adjustments.tolist() == [30, 31]
     check(pixels, mode)
 
 

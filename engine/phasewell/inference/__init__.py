@@ -1,5 +1,46 @@
 """From a frame to a score: the picture that a network reads, and the networks that read it."""
 
-from phasewell.inference.preparation import PreparedFrames, prepare_frames, scale_images
+from typing import TYPE_CHECKING
 
-__all__ = ["PreparedFrames", "prepare_frames", "scale_images"]
+from phasewell.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from phasewell.inference.backends import SessionIdentity, identify_session
+    from phasewell.inference.framing import Framing, frame_windows
+    from phasewell.inference.making import make_untrained_model, save_model
+    from phasewell.inference.model_file import Model, ModelCard, read_model
+    from phasewell.inference.preparation import PreparedFrames, prepare_frames, scale_images
+    from phasewell.inference.scoring import FrameScores, score_frames, softmax
+    from phasewell.inference.session import Session, open_session
+
+_MODULES = {
+    "backends": ("SessionIdentity", "identify_session"),
+    "framing": ("Framing", "frame_windows"),
+    "making": ("make_untrained_model", "save_model"),
+    "model_file": ("Model", "ModelCard", "read_model"),
+    "preparation": ("PreparedFrames", "prepare_frames", "scale_images"),
+    "scoring": ("FrameScores", "score_frames", "softmax"),
+    "session": ("Session", "open_session"),
+}
+__all__ = [
+    "FrameScores",
+    "Framing",
+    "Model",
+    "ModelCard",
+    "PreparedFrames",
+    "Session",
+    "SessionIdentity",
+    "frame_windows",
+    "identify_session",
+    "make_untrained_model",
+    "open_session",
+    "prepare_frames",
+    "read_model",
+    "save_model",
+    "scale_images",
+    "score_frames",
+    "softmax",
+]
+__getattr__, __dir__ = lazy_names(
+    __name__, {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+)

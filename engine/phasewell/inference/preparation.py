@@ -83,9 +83,13 @@ def prepare_frames(pixels: Array, mode: Mode = "offset", device: Device | str = 
         )
     where = as_device(device)
     xp, pixels = where.xp, where.put(pixels)
+    images = xp.empty((len(pixels), height // SHRINK, width // SHRINK), xp.uint8)
+    if where.kernels:
+        integers = xp.empty((len(pixels), 3), xp.int64)  # sum, adjustment, clipped
+        where.kernels.cnn_input(xp.ascontiguousarray(pixels), mode, images, integers)
+        return PreparedFrames(images, integers[:, 0], integers[:, 1], integers[:, 2], mode)
     sums = pixels.sum(axis=(1, 2), dtype=xp.int64)
     gains, biases, adjustments = _level_maps(xp, sums, height * width, mode)
-    images = xp.empty((len(pixels), height // SHRINK, width // SHRINK), xp.uint8)
     clipped = xp.empty(len(pixels), xp.int64)
     for first in range(0, len(pixels), where.batch_frames):
         part = slice(first, first + where.batch_frames)

@@ -1,0 +1,17 @@
+"""The convolutional networks that look at whole frames, in plain torch; their weights bear timm's names."""
+
+from typing import TYPE_CHECKING
+
+from phasewell.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from phasewell.networks.building import NETWORKS, check_network, count_work, make_network
+
+_PUBLIC = {
+    "NETWORKS": "phasewell.networks.building",
+    "check_network": "phasewell.networks.building",
+    "count_work": "phasewell.networks.building",
+    "make_network": "phasewell.networks.building",
+}
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
+__all__ = ["NETWORKS", "check_network", "count_work", "make_network"]

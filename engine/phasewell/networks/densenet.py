@@ -1,0 +1,81 @@
+"""DenseNet (Huang et al. 2017, arXiv 1608.06993): every layer reads the maps of all layers before it in its block."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from phasewell.networks.head import Head
+
+GROWTH = 32  # maps that a layer adds
+BOTTLENECK = 4  # maps between its two convolutions, in units of GROWTH
+FIRST_MAPS = 64
+
+
+class _DenseLayer(nn.Module):
+    # norm, ReLU, 1 x 1; norm, ReLU, 3 x 3
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        between = BOTTLENECK * GROWTH
+        self.norm1 = nn.BatchNorm2d(maps)
+        self.conv1 = nn.Conv2d(maps, between, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(between)
+        self.conv2 = nn.Conv2d(between, GROWTH, 3, padding=1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, GROWTH, h, w)
+        x = self.conv1(torch.relu(self.norm1(x)))
+        added: torch.Tensor = self.conv2(torch.relu(self.norm2(x)))
+        return added
+
+
+class _DenseBlock(nn.ModuleDict):
+    def __init__(self, maps: int, layers: int) -> None:
+        super().__init__(OrderedDict((f"denselayer{i + 1}", _DenseLayer(maps + i * GROWTH)) for i in range(layers)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, maps + layers * GROWTH, h, w)
+        for layer in self.values():
+            x = torch.cat((x, layer(x)), 1)
+        return x
+
+
+class _Transition(nn.Module):
+    # half the maps, half the sides (rounded down)
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(maps)
+        self.conv = nn.Conv2d(maps, maps // 2, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, maps / 2, h / 2, w / 2)
+        return nn.functional.avg_pool2d(self.conv(torch.relu(self.norm(x))), 2)
+
+
+class DenseNet(nn.Module):
+    """Blocks of `layers` dense layers, then the head: (n, 3, h, w) -> logits (n, classes)."""
+
+    def __init__(self, layers: Sequence[int], classes: int, dense: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        parts: OrderedDict[str, nn.Module] = OrderedDict()
+        parts["conv0"] = nn.Conv2d(3, FIRST_MAPS, 7, stride=2, padding=3, bias=False)
+        parts["norm0"] = nn.BatchNorm2d(FIRST_MAPS)
+        parts["relu0"] = nn.ReLU()
+        parts["pool0"] = nn.MaxPool2d(3, stride=2, padding=1)
+        maps = FIRST_MAPS
+        for block, count in enumerate(layers, start=1):
+            parts[f"denseblock{block}"] = _DenseBlock(maps, count)
+            maps += count * GROWTH
+            if block < len(layers):
+                parts[f"transition{block}"] = _Transition(maps)
+                maps //= 2
+        parts["norm5"] = nn.BatchNorm2d(maps)
+        parts["relu5"] = nn.ReLU()
+        self.features = nn.Sequential(parts)  # (n, 3, h, w) -> (n, 1024, h / 32, w / 32)
+        self.dense = Head(maps, dense, dropout)
+        self.classifier = nn.Linear(self.dense.out_features, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits of pictures."""
+        logits: torch.Tensor = self.classifier(self.dense(self.features(x).mean((2, 3))))
+        return logits
