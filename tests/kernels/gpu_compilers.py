@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from phasewell_kernels.sources import OPTIONS, flat_source
+from phasewell_kernels.sources import CUPY_OPTIONS, OPTIONS, flat_source
 
 NVCC_FLAGS = ("-std=c++17", "--fmad=false")
 UNUSED_CONSTANT = "177"  # constants that only the host reads
@@ -70,6 +70,7 @@ def with_nvrtc(source: Path, architecture: int) -> Compiled:
     program = checked(nvrtc.nvrtcCreateProgram(text, source.name.encode(), 0, [], []))
     options = [
         *OPTIONS,
+        *CUPY_OPTIONS,
         f"--gpu-architecture=sm_{architecture}",
         "--ptxas-options=-v",
         f"-diag-suppress={UNUSED_CONSTANT}",
