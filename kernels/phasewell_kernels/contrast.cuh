@@ -16,32 +16,24 @@ namespace pw {
 
 // Columns that one thread handles together, as one value: vectors on a CPU, where any instruction set takes them.
 #if defined(PW_CUDA) || defined(PW_EMULATED)
-constexpr int32_t LANES = 1;
 template <typename T>
 struct Columns {
   typedef T Value;
 };
 #else
-constexpr int32_t LANES = 32;
+#ifdef PW_VECTORS
+constexpr int32_t COLUMN_BYTES = VECTOR_BYTES;
+#else
+constexpr int32_t COLUMN_BYTES = 16;  // wider ones would be taken apart in memory
+#endif
 template <typename T>
 struct Columns {
-  typedef T Value __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+  typedef T Value __attribute__((vector_size(COLUMN_BYTES), aligned(sizeof(T)), may_alias));
 };
 #endif
+template <typename T>
+constexpr int32_t LANES = sizeof(typename Columns<T>::Value) / sizeof(T);
 constexpr int32_t NARROW_RATIO = 8;  // from this ratio on, reduced energies fit 16 bits
-
-struct Divisor {
-  uint32_t multiplier;
-  int32_t shift;
-};
-
-// n / d = n multiplier >> shift for n < 2^31, d < 2^30, because n (multiplier d - 2^shift) < 2^shift
-PW_DEVICE Divisor make_divisor(uint32_t d) {
-  const int32_t shift = 31 + (d > 1 ? highest_bit(d - 1) + 1 : 0);
-  return Divisor{(uint32_t)((((uint64_t)1 << shift) + d - 1) / d), shift};
-}
-
-PW_DEVICE uint32_t divide(uint32_t n, Divisor by) { return (uint32_t)(((uint64_t)n * by.multiplier) >> by.shift); }
 
 constexpr int32_t ROW_GAP = 32;  // entries, so that the rows of a ring do not all fall into the same lines of a cache
 
@@ -128,9 +120,9 @@ PW_BLOCK_CODE void reduce_row(const Contrast<Reduced>& c, const uint32_t* __rest
   const Divisor by = c.by_ratio;
   Reduced* __restrict__ kept = kept_row(c, y);
   Reduced* __restrict__ reduced = c.reduced;
-#ifdef PW_ENERGY_VECTORS
+#ifdef PW_VECTORS
   if constexpr (sizeof(Reduced) == 2) {
-    reduce_vector(energy, c.width, by.multiplier, by.shift, c.floor, kept, reduced, c.hot);
+    reduce_vector(energy, c.width, by, c.floor, kept, reduced, c.hot);
     return;
   }
 #endif
@@ -154,8 +146,8 @@ PW_BLOCK_CODE void mark_near(const Contrast<Reduced>& c) {
     if (hot == 0) continue;
     const uint32_t upper = (uint32_t)(hot >> 32);
     const int32_t highest = upper ? 32 + highest_bit(upper) : highest_bit((uint32_t)hot);
-    const int32_t first = high(w * 64 + lowest_bit(hot) - reach, 0) / LANES;
-    const int32_t last = low(w * 64 + highest + reach, last_column) / LANES;
+    const int32_t first = high(w * 64 + lowest_bit(hot) - reach, 0) / LANES<Reduced>;
+    const int32_t last = low(w * 64 + highest + reach, last_column) / LANES<Reduced>;
     for (int32_t piece = first; piece <= last; ++piece) store(c.near[piece], (uint8_t)1);
   }
   PW_BARRIER();
@@ -169,10 +161,10 @@ PW_BLOCK_CODE void spread_row(const Contrast<Reduced>& c, int32_t y) {
   const int64_t stride = c.stride;
   const int32_t* __restrict__ half_widths = c.half_widths;
   const int32_t slot = y % rows;
-  PW_EACH(piece, words * 64 / LANES) {
+  PW_EACH(piece, words * 64 / LANES<Reduced>) {
     if (!c.near[piece]) continue;
     c.near[piece] = 0;
-    const int32_t x = piece * LANES;
+    const int32_t x = piece * LANES<Reduced>;
     const Reduced* reduced = c.reduced + x;
     Reduced* maxima = c.maxima + x;
     uint32_t* touched = c.touched + (x >> 6);
@@ -205,8 +197,8 @@ PW_BLOCK_CODE void spread_row(const Contrast<Reduced>& c, int32_t y) {
 // bits of the 64 columns where a > b
 template <typename Reduced>
 PW_DEVICE uint64_t exceeding(const Reduced* __restrict__ a, const Reduced* __restrict__ b) {
-#ifdef PW_ENERGY_VECTORS
-  if constexpr (sizeof(Reduced) == 2) return compare_vector(a, b);
+#ifdef PW_VECTORS
+  if constexpr (sizeof(Reduced) == 2) return exceeding_vector(a, b);
 #endif
   uint64_t bits = 0;
   for (int32_t i = 0; i < 64; ++i) bits |= (uint64_t)(a[i] > b[i]) << i;

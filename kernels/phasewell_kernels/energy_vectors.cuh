@@ -1,217 +1,169 @@
-// energy_vectors.cuh: AVX-512 forms of the hot loops of texture.cuh and threshold.cuh, with the same bits.
+// energy_vectors.cuh: the hot loops of texture.cuh, contrast.cuh and threshold.cuh along a row of a CPU's frame, with
+// the same bits as their plain forms.
 //
 // Compilers leave these loops scalar or use twice the instructions: a multiplication of 16-bit pairs, the upper half of
-// a product, a table held in two registers, saturated narrowing, comparisons to bits.
+// a product, a table held in registers, saturated narrowing, comparisons to bits.
 #ifndef PHASEWELL_ENERGY_VECTORS_CUH
 #define PHASEWELL_ENERGY_VECTORS_CUH
-#include "grid.cuh"
-#if defined(__AVX512BW__) && defined(__AVX512DQ__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
-#define PW_ENERGY_VECTORS
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // undefined vectors on purpose inside the header of gcc 12
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
+#include "vectors.cuh"
 
 namespace pw {
 
-PW_DEVICE __m512i grey_vector(const uint8_t* at) {
-  return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i*)at));
+struct Divisor {
+  uint32_t multiplier;
+  int32_t shift;
+};
+
+// n / d = n multiplier >> shift for n < 2^31, d < 2^30, because n (multiplier d - 2^shift) < 2^shift
+PW_DEVICE Divisor make_divisor(uint32_t d) {
+  const int32_t shift = 31 + (d > 1 ? highest_bit(d - 1) + 1 : 0);
+  return Divisor{(uint32_t)((((uint64_t)1 << shift) + d - 1) / d), shift};
 }
 
-// second - first of three neighbours, the middle one twice; 16-bit lanes
-PW_DEVICE __m512i sobel_vector(const uint8_t* first[3], const uint8_t* second[3]) {
-  const __m512i outer = _mm512_add_epi16(_mm512_sub_epi16(grey_vector(second[0]), grey_vector(first[0])),
-                                         _mm512_sub_epi16(grey_vector(second[2]), grey_vector(first[2])));
-  const __m512i middle = _mm512_sub_epi16(grey_vector(second[1]), grey_vector(first[1]));
-  return _mm512_add_epi16(outer, _mm512_slli_epi16(middle, 1));
+PW_DEVICE uint32_t divide(uint32_t n, Divisor by) { return (uint32_t)(((uint64_t)n * by.multiplier) >> by.shift); }
+
+#ifdef PW_VECTORS
+PW_DEVICE Vector32 divide(Vector32 n, Divisor by) {
+  if (by.multiplier == 1u << 31) return n >> (by.shift - 31);  // by a power of two
+  return multiply_high(n, Vector32{} + by.multiplier, by.shift);
 }
 
-// squared gradients of columns [x, x + 32) of three rows; `squares` of 32 lanes in two vectors
-PW_DEVICE void squared_gradient_vectors(const uint8_t* above, const uint8_t* row, const uint8_t* below, int32_t x,
-                                        __m512i squares[2]) {
-  const uint8_t* left[3] = {above + x - 1, row + x - 1, below + x - 1};
-  const uint8_t* right[3] = {above + x + 1, row + x + 1, below + x + 1};
-  const uint8_t* upper[3] = {above + x - 1, above + x, above + x + 1};
-  const uint8_t* lower[3] = {below + x - 1, below + x, below + x + 1};
-  const __m512i gx = sobel_vector(left, right), gy = sobel_vector(upper, lower);
-  const __m512i even = _mm512_unpacklo_epi16(gx, gy), odd = _mm512_unpackhi_epi16(gx, gy);  // groups of 4 columns
-  const __m512i even_squares = _mm512_madd_epi16(even, even), odd_squares = _mm512_madd_epi16(odd, odd);
-  const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const __m512i second = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-  squares[0] = _mm512_permutex2var_epi32(even_squares, first, odd_squares);
-  squares[1] = _mm512_permutex2var_epi32(even_squares, second, odd_squares);
+// squared gradients of columns [x, x + LANES_16) of three rows
+PW_DEVICE void square_gradients(const uint8_t* above, const uint8_t* row, const uint8_t* below, int32_t x,
+                                Vector32 squares[2]) {
+  const Vector16 upper_left = widen(above + x - 1), upper_right = widen(above + x + 1);
+  const Vector16 lower_left = widen(below + x - 1), lower_right = widen(below + x + 1);
+  const Vector16 rise = lower_right - upper_left, fall = upper_right - lower_left;  // along both diagonals
+  const Vector16 gx = rise + fall + ((widen(row + x + 1) - widen(row + x - 1)) << 1);
+  const Vector16 gy = rise - fall + ((widen(below + x) - widen(above + x)) << 1);
+  add_squares(gx, gy, squares);
 }
 
-// Columns from 1 on, up to 32 at a time, that lie inside a row of `width`: see add_gradients. Returns the first column
-// that is left to do.
+// as add_gradients, for the columns 1 .. width - 2 of rows that are wide enough. Returns the first column left to do.
 PW_DEVICE int32_t add_gradients_vector(const uint8_t* above, const uint8_t* row, const uint8_t* below, int32_t width,
-                                       bool slide, uint32_t* ring, uint32_t* column) {
-  int32_t x = 1;
-  for (; x + 33 <= width; x += 32) {
-    __m512i squares[2];
-    squared_gradient_vectors(above, row, below, x, squares);
+                                       bool slide, uint32_t* __restrict__ ring, uint32_t* __restrict__ column) {
+  const int32_t last = width - 1 - LANES_16;
+  if (last < 1) return 1;
+  for (int32_t x = 1; x < last + LANES_16; x += LANES_16) {
+    x = low(x, last);  // columns that are done twice change nothing the second time
+    Vector32 squares[2];
+    square_gradients(above, row, below, x, squares);
     for (int32_t i = 0; i < 2; ++i) {
-      void* at = ring + x + 16 * i;
+      const int32_t at = x + LANES_32 * i;
       if (slide) {
-        void* sum = column + x + 16 * i;
-        const __m512i change = _mm512_sub_epi32(squares[i], _mm512_loadu_si512(at));
-        _mm512_storeu_si512(sum, _mm512_add_epi32(_mm512_loadu_si512(sum), change));
+        const Vector32 change = squares[i] - read_vector<Vector32>(ring + at);
+        write_vector(column + at, read_vector<Vector32>(column + at) + change);
       }
-      _mm512_storeu_si512(at, squares[i]);
+      write_vector(ring + at, squares[i]);
     }
   }
-  return x;
+  return width - 1;
 }
 
-// total[x] = column[x - half] + .. + column[x + half] for x in [0, width), up to 15 more entries written: running sums
-// of what enters and leaves. column[-half - 1] is read too, and cancels.
+// total[x] = column[x - half] + .. + column[x + half] for x in [0, width), up to LANES_32 - 1 more entries written:
+// running sums of what enters and leaves. column[-half - 1] is read too, and cancels.
 PW_DEVICE void sum_windows_vector(const uint32_t* __restrict__ column, int32_t half, int32_t width,
                                   uint32_t* __restrict__ total) {
   uint32_t start = 0;
   for (int32_t x = -half - 1; x < half; ++x) start += column[x];
-  const __m512i zero = _mm512_setzero_si512(), last = _mm512_set1_epi32(15);
-  __m512i before = _mm512_set1_epi32((int32_t)start);
-  for (int32_t x = 0; x < width; x += 16) {
-    __m512i sums = _mm512_sub_epi32(_mm512_loadu_si512(column + x + half), _mm512_loadu_si512(column + x - half - 1));
-    sums = _mm512_add_epi32(sums, _mm512_alignr_epi32(sums, zero, 15));
-    sums = _mm512_add_epi32(sums, _mm512_alignr_epi32(sums, zero, 14));
-    sums = _mm512_add_epi32(sums, _mm512_alignr_epi32(sums, zero, 12));
-    sums = _mm512_add_epi32(_mm512_add_epi32(sums, before), _mm512_alignr_epi32(sums, zero, 8));
-    _mm512_store_si512(total + x, sums);
-    before = _mm512_permutexvar_epi32(last, sums);
+  Vector32 before = Vector32{} + start;
+  for (int32_t x = 0; x < width; x += LANES_32) {
+    const Vector32 enters = read_vector<Vector32>(column + x + half);
+    const Vector32 sums = sum_lanes(enters - read_vector<Vector32>(column + x - half - 1));
+    write_vector(total + x, sums + before);
+    before += repeat_last(sums);
   }
 }
 
-// numbers below 2^31 divided as `divide` does
-PW_DEVICE __m512i divide_vector(__m512i n, __m512i multiplier, __m128i shift) {
-  const __m512i even = _mm512_srl_epi64(_mm512_mul_epu32(n, multiplier), shift);
-  const __m512i odd = _mm512_srl_epi64(_mm512_mul_epu32(_mm512_srli_epi64(n, 32), multiplier), shift);
-  return _mm512_mask_shuffle_epi32(even, 0xaaaa, odd, _MM_PERM_CCAA);
+PW_DEVICE Vector32 clipped(const uint32_t* at, uint32_t) { return read_vector<Vector32>(at); }
+PW_DEVICE Vector16 clipped(const uint32_t* at, uint16_t) {
+  return narrow(read_vector<Vector32>(at), read_vector<Vector32>(at + LANES_32));
+}
+PW_DEVICE Vector8 clipped(const uint32_t* at, uint8_t) {
+  return narrow(clipped(at, (uint16_t)0), clipped(at + LANES_16, (uint16_t)0));
 }
 
-// level of each energy as `find_level` finds it: a float of E + 1 is exact, and its bits are the exponent and m
-PW_DEVICE __m512i level_vector(__m512i energy, __m512i lower_adjust, __m512i upper_adjust) {
-  const __m512i place = _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_add_epi32(energy, _mm512_set1_epi32(1))));
-  const __m512i adjust = _mm512_permutex2var_epi32(lower_adjust, _mm512_srli_epi32(place, 18), upper_adjust);
-  return _mm512_srli_epi32(_mm512_add_epi32(place, adjust), 19);
-}
-
-PW_DEVICE void store_clipped(uint8_t* at, __mmask16 lanes, __m512i energy) {
-  _mm512_mask_cvtusepi32_storeu_epi8(at, lanes, energy);
-}
-PW_DEVICE void store_clipped(uint16_t* at, __mmask16 lanes, __m512i energy) {
-  _mm512_mask_cvtusepi32_storeu_epi16(at, lanes, energy);
-}
-PW_DEVICE void store_clipped(uint32_t* at, __mmask16 lanes, __m512i energy) {
-  _mm512_mask_storeu_epi32(at, lanes, energy);
-}
-
-// Replaces window sums by energies, in `total`; writes them clipped, and their levels, of which up to 15 more. Levels
-// from 255 on are written as 255 and counted.
+// Replaces window sums by energies, in `total`, whose row goes on for whole vectors; writes them clipped.
 template <typename Energy>
-PW_DEVICE void find_levels_vector(uint32_t* __restrict__ total, int32_t width, uint32_t multiplier, int32_t shift,
-                                  const int32_t* adjust, Energy* __restrict__ energy, uint8_t* __restrict__ levels,
-                                  uint32_t* __restrict__ counts) {
-  const __m512i bias = _mm512_set1_epi32(127 << 23);  // of a float's exponent
-  const __m512i lower_adjust = _mm512_sub_epi32(_mm512_loadu_si512(adjust), bias);
-  const __m512i upper_adjust = _mm512_sub_epi32(_mm512_loadu_si512(adjust + 16), bias);
-  const __m512i by = _mm512_set1_epi32((int32_t)multiplier);
-  const __m128i right = _mm_cvtsi32_si128(shift);
-  for (int32_t x = 0; x < width; x += 16) {
-    const __mmask16 lanes = (__mmask16)(width - x < 16 ? (1 << (width - x)) - 1 : 0xffff);
-    const __m512i e = divide_vector(_mm512_load_si512(total + x), by, right);
-    _mm512_store_si512(total + x, e);
-    store_clipped(energy + x, lanes, e);
-    const __m512i level = level_vector(e, lower_adjust, upper_adjust);
-    _mm_store_si128((__m128i*)(levels + x), _mm512_cvtusepi32_epi8(level));
-    const __mmask16 large = _mm512_mask_cmpgt_epi32_mask(lanes, level, _mm512_set1_epi32(254));
-    if (large) {
-      int32_t each[16];
-      _mm512_storeu_si512(each, level);
-      for (int32_t i = 0; i < 16; ++i)
-        if (large >> i & 1) ++counts[each[i]];
+PW_DEVICE void divide_row_vector(uint32_t* __restrict__ total, int32_t width, Divisor by, Energy* __restrict__ energy) {
+  constexpr int32_t together = VECTOR_BYTES / (int32_t)sizeof(Energy);
+  for (int32_t x = 0; x < width; x += LANES_32) write_vector(total + x, divide(read_vector<Vector32>(total + x), by));
+  for (int32_t x = 0; x < width; x += together)
+    write_part(energy + x, clipped(total + x, (Energy)0), low(width - x, together) * (int32_t)sizeof(Energy));
+}
+
+// level of each energy as `find_level` finds it: a float of E + 1 is exact, and its bits are the exponent and m.
+// adjust: those of find_level less the bias of a float's exponent
+PW_DEVICE Vector32 find_levels(Vector32 energy, const Table32& adjust) {
+  const Vector32 place = float_bits(energy + 1);
+  return (place + look_up(adjust, place >> 18)) >> 19;
+}
+
+// Writes the levels of a row's energies, and of up to LANES_8 - 1 more. Levels from 255 on are written as 255 and
+// counted.
+PW_DEVICE void find_levels_vector(const uint32_t* __restrict__ energy, int32_t width, const int32_t* adjust,
+                                  uint8_t* __restrict__ levels, uint32_t* __restrict__ counts) {
+  const Table32 table = make_table(adjust, -(127u << 23));
+  for (int32_t x = 0; x < width; x += LANES_8) {
+    Vector32 found[4];
+    for (int32_t i = 0; i < 4; ++i) found[i] = find_levels(read_vector<Vector32>(energy + x + i * LANES_32), table);
+    const Vector8 narrowed = narrow(narrow(found[0], found[1]), narrow(found[2], found[3]));
+    write_vector(levels + x, narrowed);
+    uint64_t large = bits_above(narrowed, Vector8{} + (uint8_t)254);
+    if (width - x < 64) large &= ((uint64_t)1 << (width - x)) - 1;
+    for (; large; large &= large - 1) {
+      const int32_t i = lowest_bit(large);
+      ++counts[found[i / LANES_32][i % LANES_32]];
     }
   }
 }
 
-// Counts levels two by two, (256, 256) pairs: half the additions, and no wait for the last one to the same level where
-// neighbours are not the same twice.
-PW_DEVICE void count_energy_pairs(const uint8_t* __restrict__ levels, int32_t width, uint32_t* __restrict__ pairs,
-                           uint32_t* __restrict__ counts) {
-  int32_t x = 0;
-  for (; x + 8 <= width; x += 8) {
-    uint64_t eight;
-    __builtin_memcpy(&eight, levels + x, 8);
-    ++pairs[eight & 65535];
-    ++pairs[eight >> 16 & 65535];
-    ++pairs[eight >> 32 & 65535];
-    ++pairs[eight >> 48];
-  }
-  for (; x < width; ++x)
-    if (levels[x] < 255) ++counts[levels[x]];
-}
-
-// adds counted pairs to the counts of levels; level 255 has been counted
-PW_DEVICE void unfold_pairs(const uint32_t* __restrict__ pairs, uint32_t* __restrict__ counts) {
-  const uint32_t counted = counts[255];
-  for (int32_t second = 0; second < 256; ++second) {
-    uint32_t sum = 0;
-    for (int32_t first = 0; first < 256; ++first) {
-      sum += pairs[second * 256 + first];
-      counts[first] += pairs[second * 256 + first];
-    }
-    counts[second] += sum;
-  }
-  counts[255] = counted;
-}
-
-// energies of a row clipped to 16 bits, reduced by a ratio, and which of the reduced ones exceed `floor`, as bits
-PW_DEVICE void reduce_vector(const uint32_t* __restrict__ energy, int32_t width, uint32_t multiplier, int32_t shift,
-                             int32_t floor, uint16_t* __restrict__ kept, uint16_t* __restrict__ reduced,
-                             uint64_t* __restrict__ hot) {
-  const __m512i by = _mm512_set1_epi32((int32_t)multiplier), least = _mm512_set1_epi32(floor);
-  const bool power = multiplier == 1u << 31;  // a division by 2^(shift - 31)
-  const __m128i right = _mm_cvtsi32_si128(power ? shift - 31 : shift);
+// energies of a row clipped to 16 bits, reduced by a ratio, and which of the reduced ones exceed `floor`, as bits;
+// energies beyond the width, up to a whole word, are 0
+PW_DEVICE void reduce_vector(const uint32_t* __restrict__ energy, int32_t width, Divisor by, int32_t floor,
+                             uint16_t* __restrict__ kept, uint16_t* __restrict__ reduced, uint64_t* __restrict__ hot) {
+  const Vector16 least = Vector16{} + (uint16_t)low(floor, 65535);
   for (int32_t w = 0; w * 64 < width; ++w) {
     uint64_t bits = 0;
-    for (int32_t x = w * 64; x < w * 64 + 64; x += 16) {
-      const __mmask16 lanes = (__mmask16)(x + 16 <= width ? 0xffff : x < width ? (1 << (width - x)) - 1 : 0);
-      const __m512i e = _mm512_maskz_load_epi32(lanes, energy + x);
-      const __m512i quotient = power ? _mm512_srl_epi32(e, right) : divide_vector(e, by, right);
-      _mm256_store_si256((__m256i*)(kept + x), _mm512_cvtusepi32_epi16(e));
-      _mm256_store_si256((__m256i*)(reduced + x), _mm512_cvtepi32_epi16(quotient));
-      bits |= (uint64_t)_mm512_cmpgt_epi32_mask(quotient, least) << (x & 63);
+    for (int32_t x = w * 64; x < w * 64 + 64; x += LANES_16) {
+      const Vector32 first = read_vector<Vector32>(energy + x), second = read_vector<Vector32>(energy + x + LANES_32);
+      const Vector16 quotient = narrow(divide(first, by), divide(second, by));
+      write_vector(kept + x, narrow(first, second));
+      write_vector(reduced + x, quotient);
+      bits |= bits_above(quotient, least) << (x & 63);
     }
     hot[w] = bits;
   }
 }
 
-// as pack_above
-PW_DEVICE uint64_t pack_above_vector(const uint8_t* energy, int32_t count, int32_t threshold) {
-  const __mmask64 lanes = ~(uint64_t)0 >> (64 - count);
-  return _mm512_mask_cmpgt_epu8_mask(lanes, _mm512_maskz_loadu_epi8(lanes, energy), _mm512_set1_epi8((char)threshold));
-}
+PW_DEVICE Vector8 fill(uint8_t value) { return Vector8{} + value; }
+PW_DEVICE Vector16 fill(uint16_t value) { return Vector16{} + value; }
+PW_DEVICE Vector32 fill(uint32_t value) { return Vector32{} + value; }
 
+// as pack_above
 template <typename Energy>
 PW_DEVICE uint64_t pack_above_vector(const Energy* energy, int32_t count, int32_t threshold) {
-  uint64_t bits = 0;
-  for (int32_t x = 0; x < count; x += 16) {
-    const __mmask16 lanes = (__mmask16)(count - x < 16 ? (1 << (count - x)) - 1 : 0xffff);
-    const __m512i e = sizeof(Energy) == 2 ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, energy + x))
-                                          : _mm512_maskz_loadu_epi32(lanes, energy + x);
-    bits |= (uint64_t)_mm512_mask_cmpgt_epi32_mask(lanes, e, _mm512_set1_epi32(threshold)) << x;
+  constexpr int32_t together = VECTOR_BYTES / (int32_t)sizeof(Energy);
+  const auto least = fill((Energy)threshold);
+  Energy whole[64] = {};
+  if (count < 64) {
+    __builtin_memcpy(whole, energy, (size_t)count * sizeof(Energy));
+    energy = whole;
   }
+  uint64_t bits = 0;
+  for (int32_t x = 0; x < 64; x += together)
+    bits |= bits_above(read_vector<decltype(fill((Energy)0))>(energy + x), least) << x;
   return bits;
 }
 
-// bits of the lanes where a > b
-PW_DEVICE uint64_t compare_vector(const uint16_t* a, const uint16_t* b) {
-  const uint64_t lower = _mm512_cmpgt_epu16_mask(_mm512_load_si512(a), _mm512_load_si512(b));
-  const uint64_t upper = _mm512_cmpgt_epu16_mask(_mm512_load_si512(a + 32), _mm512_load_si512(b + 32));
-  return lower | upper << 32;
+// bits of the 64 columns where a > b
+PW_DEVICE uint64_t exceeding_vector(const uint16_t* a, const uint16_t* b) {
+  uint64_t bits = 0;
+  for (int32_t x = 0; x < 64; x += LANES_16)
+    bits |= bits_above(read_vector<Vector16>(a + x), read_vector<Vector16>(b + x)) << x;
+  return bits;
 }
+#endif
 
 }  // namespace pw
-#endif
 #endif

@@ -9,13 +9,17 @@
 // levels, which are counted for step 3, and are tested for contrast (contrast.cuh).
 //
 // Ranges: |gx|, |gy| <= 1020, so a square is at most 2,080,800, and the largest sum, of 31 x 31 px, is below 2^31.
-// E <= 520,200. Bytes per frame: 1 read and 1 (2, 4) written a pixel; rings stay in cache or shared memory. Where
-// vectors find the levels, pairs of neighbouring levels are counted in a table of 256 KB: half the additions.
+// E <= 520,200. Bytes per frame: 1 read and 1 (2, 4) written a pixel; rings stay in cache or shared memory. On a
+// CPU pairs of neighbouring levels are counted in a table of 256 KB: half the additions.
 // budget: find_foreground registers<=120 smem<=0
 #ifndef PHASEWELL_TEXTURE_CUH
 #define PHASEWELL_TEXTURE_CUH
 #include "contrast.cuh"
 #include "threshold.cuh"
+
+#if !defined(PW_CUDA) && !defined(PW_EMULATED)
+#define PW_LEVEL_ROWS  // a block of one thread finds the levels of a row first, then counts them in pairs
+#endif
 
 namespace pw {
 
@@ -70,7 +74,7 @@ PW_DEVICE const TextureRows* start_texture(int32_t height, int32_t width, int32_
   rows.total = take<uint32_t>(fast, rows.stride);
   rows.adjust = take<int32_t>(fast, LEVEL_BUCKETS);
   rows.tables = take<uint32_t>(fast, SUB_TABLES * LEVELS);
-#ifdef PW_ENERGY_VECTORS
+#ifdef PW_LEVEL_ROWS
   rows.levels = take<uint8_t>(frame, rows.stride);
   rows.pairs = take<uint32_t>(frame, LEVEL_PAIRS);
   for (int32_t i = 0; i < LEVEL_PAIRS; ++i) rows.pairs[i] = 0;
@@ -111,7 +115,7 @@ PW_BLOCK_CODE void add_gradients(const TextureRows& rows, const uint8_t* grey, i
     }
   }
   int32_t first = 1;  // of the columns between them
-#ifdef PW_ENERGY_VECTORS
+#ifdef PW_VECTORS
   first = add_gradients_vector(above, row, below, width, slide, ring, column);
 #endif
   PW_EACH(i, width - 1 - first) {
@@ -171,7 +175,7 @@ PW_BLOCK_CODE void mirror_columns(const TextureRows& rows) {
 PW_BLOCK_CODE void sum_windows(const TextureRows& rows) {
   const int32_t half = rows.half, width = rows.width;
   const uint32_t* column = rows.column;
-#ifdef PW_ENERGY_VECTORS
+#ifdef PW_VECTORS
   sum_windows_vector(column, half, width, rows.total);
 #else
   const int32_t size = 2 * half + 1;
@@ -205,15 +209,71 @@ PW_BLOCK_CODE void measure_distances(const TextureRows& rows, const uint8_t* __r
   PW_BARRIER();
 }
 
-// Energies of a row from its window sums: counted and clipped to their type; they stay in `total`.
+#ifdef PW_LEVEL_ROWS
+// Replaces window sums by energies; writes them clipped, and their levels. Levels from 255 on are written as 255 and
+// counted.
+template <typename Energy>
+PW_ROW_CODE void find_row_levels(uint32_t* __restrict__ total, int32_t width, Divisor by,
+                                 const int32_t* __restrict__ adjust, Energy* __restrict__ energy,
+                                 uint8_t* __restrict__ levels, uint32_t* __restrict__ counts) {
+#ifdef PW_VECTORS
+  divide_row_vector(total, width, by, energy);
+  find_levels_vector(total, width, adjust, levels, counts);
+#else
+  const uint32_t most = (uint32_t)(Energy)~(Energy)0;
+  for (int32_t x = 0; x < width; ++x) total[x] = divide(total[x], by);
+  for (int32_t x = 0; x < width; ++x) energy[x] = (Energy)(total[x] < most ? total[x] : most);
+  for (int32_t x = 0; x < width; ++x) {
+    const int32_t level = find_level(total[x], adjust);
+    levels[x] = (uint8_t)low(level, 255);
+    if (level >= 255) ++counts[level];
+  }
+#endif
+}
+
+// Counts levels two by two, (256, 256) pairs: half the additions, and no wait for the last one to the same level where
+// neighbours are not the same twice.
+PW_ROW_CODE void count_row_pairs(const uint8_t* __restrict__ levels, int32_t width, uint32_t* __restrict__ pairs,
+                                 uint32_t* __restrict__ counts) {
+  int32_t x = 0;
+  for (; x + 8 <= width; x += 8) {
+    uint64_t eight;
+    __builtin_memcpy(&eight, levels + x, 8);
+    ++pairs[eight & 65535];
+    ++pairs[eight >> 16 & 65535];
+    ++pairs[eight >> 32 & 65535];
+    ++pairs[eight >> 48];
+  }
+  for (; x < width; ++x)
+    if (levels[x] < 255) ++counts[levels[x]];
+}
+
+// adds counted pairs to the counts of levels; level 255 has been counted
+PW_DEVICE void unfold_pairs(const uint32_t* __restrict__ pairs, uint32_t* __restrict__ counts) {
+  const uint32_t counted = counts[255];
+  for (int32_t second = 0; second < 256; ++second) {
+    uint32_t sum = 0;
+    for (int32_t first = 0; first < 256; ++first) {
+      sum += pairs[second * 256 + first];
+      counts[first] += pairs[second * 256 + first];
+    }
+    counts[second] += sum;
+  }
+  counts[255] = counted;
+}
+#endif
+
+// Energies of a row from its window sums: counted and clipped to their type; they stay in `total`, and where a CPU
+// works along rows zeros follow up to a whole word.
 template <typename Energy>
 PW_BLOCK_CODE void count_row(const TextureRows& rows, Energy* __restrict__ energy) {
   uint32_t* __restrict__ total = rows.total;
   uint32_t* __restrict__ tables = rows.tables;
   const Divisor by = rows.by_area;
-#ifdef PW_ENERGY_VECTORS
-  find_levels_vector(total, rows.width, by.multiplier, by.shift, rows.adjust, energy, rows.levels, tables);
-  count_energy_pairs(rows.levels, rows.width, rows.pairs, tables);
+#ifdef PW_LEVEL_ROWS
+  find_row_levels(total, rows.width, by, rows.adjust, energy, rows.levels, tables);
+  count_row_pairs(rows.levels, rows.width, rows.pairs, tables);
+  for (int32_t x = rows.width; x < plane_words(rows.width) * 64; ++x) total[x] = 0;
 #else
   const uint32_t most = (uint32_t)(Energy)~(Energy)0;
   PW_EACH(x, rows.width) {
@@ -256,7 +316,7 @@ constexpr int64_t measure_energy_bytes(int64_t height, int64_t width, int64_t ha
   return texture_rows_bytes(height, width, half) + (ratio ? contrast_bytes(height, width, radius, size) : 0);
 }
 
-// in the memory of a frame: only where vectors count pairs of levels
+// in the memory of a frame: only where a CPU counts pairs of levels
 constexpr int64_t measure_energy_frame_bytes(int64_t width) {
   return taken_bytes(row_stride(width), 1) + taken_bytes(LEVEL_PAIRS, sizeof(uint32_t));
 }
@@ -281,7 +341,7 @@ PW_DEVICE void measure_energy(const uint8_t* grey, int32_t height, int32_t width
     else
       stream_energy(grey, rows, start_contrast<uint16_t>(height, width, ratio, radius, floor, fast), energy, stands);
   }
-#ifdef PW_ENERGY_VECTORS
+#ifdef PW_LEVEL_ROWS
   unfold_pairs(rows.pairs, rows.tables);
 #endif
   PW_EACH(level, LEVELS) {

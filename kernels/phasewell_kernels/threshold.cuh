@@ -140,7 +140,7 @@ PW_BLOCK_CODE void binarise(const Energy* energy, int32_t height, int32_t width,
   PW_EACH_2D(y, w, 0, height, 0, words) {
     const Energy* piece = energy + (int64_t)y * width + w * 64;
     const int64_t at = (int64_t)y * words + w;
-#ifdef PW_ENERGY_VECTORS
+#ifdef PW_VECTORS
     const uint64_t above = pack_above_vector(piece, low(64, width - w * 64), threshold);
 #else
     const uint64_t above = pack_above(piece, low(64, width - w * 64), threshold);

@@ -1,0 +1,208 @@
+// vectors.cuh: one vocabulary for the vectors of a CPU: 64 bytes with AVX-512, 32 with AVX2, so that a loop is written
+// once for both. Where there is neither, on a GPU and in emulation PW_VECTORS is not defined and plain loops remain.
+//
+// A vector is a value: + - * & | << >> work lane by lane as on integers. What compilers do not find by themselves has a
+// name here: narrowing and widening in the order of lanes, comparisons to bits, sums along a vector, tables.
+#ifndef PHASEWELL_VECTORS_CUH
+#define PHASEWELL_VECTORS_CUH
+#include "grid.cuh"
+
+#if defined(__AVX2__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
+#define PW_VECTORS
+#if defined(__AVX512BW__) && defined(__AVX512DQ__)
+#define PW_WIDE_VECTORS
+#endif
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // undefined vectors on purpose inside the header of gcc 12
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+
+namespace pw {
+
+#ifdef PW_WIDE_VECTORS
+constexpr int32_t VECTOR_BYTES = 64;
+typedef __m512i Vector;
+typedef __m256i HalfVector;
+#else
+constexpr int32_t VECTOR_BYTES = 32;
+typedef __m256i Vector;
+typedef __m128i HalfVector;
+#endif
+typedef uint8_t Vector8 __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t Vector16 __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t Vector32 __attribute__((vector_size(VECTOR_BYTES)));
+constexpr int32_t LANES_8 = VECTOR_BYTES, LANES_16 = VECTOR_BYTES / 2, LANES_32 = VECTOR_BYTES / 4;
+
+template <typename V>
+PW_DEVICE V read_vector(const void* at) {
+  V value;
+  __builtin_memcpy(&value, at, sizeof(V));
+  return value;
+}
+
+template <typename V>
+PW_DEVICE void write_vector(void* at, V value) { __builtin_memcpy(at, &value, sizeof(V)); }
+
+// the first `bytes` of a vector, 0..VECTOR_BYTES
+template <typename V>
+PW_DEVICE void write_part(void* at, V value, int32_t bytes) {
+  if (bytes == VECTOR_BYTES) {
+    write_vector(at, value);
+  } else {
+    __builtin_memcpy(at, &value, (size_t)bytes);
+  }
+}
+
+#ifdef PW_WIDE_VECTORS
+PW_DEVICE Vector16 widen(const uint8_t* at) { return (Vector16)_mm512_cvtepu8_epi16(read_vector<HalfVector>(at)); }
+PW_DEVICE Vector32 widen(const uint16_t* at) { return (Vector32)_mm512_cvtepu16_epi32(read_vector<HalfVector>(at)); }
+// quarters of both, in the order that packing leaves, back to the order of lanes
+PW_DEVICE Vector order_packed(Vector v) {
+  return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v);
+}
+PW_DEVICE Vector16 larger(Vector16 a, Vector16 b) { return (Vector16)_mm512_max_epu16((Vector)a, (Vector)b); }
+PW_DEVICE Vector16 smaller(Vector16 a, Vector16 b) { return (Vector16)_mm512_min_epu16((Vector)a, (Vector)b); }
+PW_DEVICE Vector32 larger(Vector32 a, Vector32 b) { return (Vector32)_mm512_max_epu32((Vector)a, (Vector)b); }
+#else
+PW_DEVICE Vector16 widen(const uint8_t* at) { return (Vector16)_mm256_cvtepu8_epi16(read_vector<HalfVector>(at)); }
+PW_DEVICE Vector32 widen(const uint16_t* at) { return (Vector32)_mm256_cvtepu16_epi32(read_vector<HalfVector>(at)); }
+PW_DEVICE Vector order_packed(Vector v) { return _mm256_permute4x64_epi64(v, 0xd8); }
+PW_DEVICE Vector16 larger(Vector16 a, Vector16 b) { return (Vector16)_mm256_max_epu16((Vector)a, (Vector)b); }
+PW_DEVICE Vector16 smaller(Vector16 a, Vector16 b) { return (Vector16)_mm256_min_epu16((Vector)a, (Vector)b); }
+PW_DEVICE Vector32 larger(Vector32 a, Vector32 b) { return (Vector32)_mm256_max_epu32((Vector)a, (Vector)b); }
+#endif
+
+// lanes of two vectors one after the other, clipped; those of 32 bits are below 2^31
+PW_DEVICE Vector16 narrow(Vector32 a, Vector32 b) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector16)order_packed(_mm512_packus_epi32((Vector)a, (Vector)b));
+#else
+  return (Vector16)order_packed(_mm256_packus_epi32((Vector)a, (Vector)b));
+#endif
+}
+PW_DEVICE Vector8 narrow(Vector16 a, Vector16 b) {
+  const Vector16 most = Vector16{} + (uint16_t)255;
+#ifdef PW_WIDE_VECTORS
+  return (Vector8)order_packed(_mm512_packus_epi16((Vector)smaller(a, most), (Vector)smaller(b, most)));
+#else
+  return (Vector8)order_packed(_mm256_packus_epi16((Vector)smaller(a, most), (Vector)smaller(b, most)));
+#endif
+}
+
+// bit i: lane i of a > lane i of b, unsigned
+#ifdef PW_WIDE_VECTORS
+PW_DEVICE uint64_t bits_above(Vector8 a, Vector8 b) { return _mm512_cmpgt_epu8_mask((Vector)a, (Vector)b); }
+PW_DEVICE uint64_t bits_above(Vector16 a, Vector16 b) { return _mm512_cmpgt_epu16_mask((Vector)a, (Vector)b); }
+PW_DEVICE uint64_t bits_above(Vector32 a, Vector32 b) { return _mm512_cmpgt_epu32_mask((Vector)a, (Vector)b); }
+#else
+PW_DEVICE uint64_t bits_above(Vector8 a, Vector8 b) {
+  const Vector kept = _mm256_cmpeq_epi8(_mm256_subs_epu8((Vector)a, (Vector)b), Vector{});
+  return (uint32_t)~_mm256_movemask_epi8(kept);
+}
+PW_DEVICE uint64_t bits_above(Vector16 a, Vector16 b) {
+  const Vector kept = _mm256_cmpeq_epi16(_mm256_subs_epu16((Vector)a, (Vector)b), Vector{});
+  return ~_mm_movemask_epi8(_mm_packs_epi16(_mm256_castsi256_si128(kept), _mm256_extracti128_si256(kept, 1))) & 0xffff;
+}
+PW_DEVICE uint64_t bits_above(Vector32 a, Vector32 b) {
+  const Vector kept = _mm256_cmpeq_epi32(_mm256_max_epu32((Vector)a, (Vector)b), (Vector)b);
+  return ~_mm256_movemask_ps(_mm256_castsi256_ps(kept)) & 0xff;
+}
+#endif
+
+// a^2 + b^2 of signed lanes, |a|, |b| < 2^15; `sums` of all lanes in two vectors
+PW_DEVICE void add_squares(Vector16 a, Vector16 b, Vector32 sums[2]) {
+#ifdef PW_WIDE_VECTORS
+  const Vector even = _mm512_unpacklo_epi16((Vector)a, (Vector)b);  // groups of 4 lanes
+  const Vector odd = _mm512_unpackhi_epi16((Vector)a, (Vector)b);
+  const Vector first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const Vector second = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const Vector even_sums = _mm512_madd_epi16(even, even), odd_sums = _mm512_madd_epi16(odd, odd);
+  sums[0] = (Vector32)_mm512_permutex2var_epi32(even_sums, first, odd_sums);
+  sums[1] = (Vector32)_mm512_permutex2var_epi32(even_sums, second, odd_sums);
+#else
+  const Vector even = _mm256_unpacklo_epi16((Vector)a, (Vector)b);
+  const Vector odd = _mm256_unpackhi_epi16((Vector)a, (Vector)b);
+  const Vector even_sums = _mm256_madd_epi16(even, even), odd_sums = _mm256_madd_epi16(odd, odd);
+  sums[0] = (Vector32)_mm256_permute2x128_si256(even_sums, odd_sums, 0x20);
+  sums[1] = (Vector32)_mm256_permute2x128_si256(even_sums, odd_sums, 0x31);
+#endif
+}
+
+// n multiplier >> shift; n < 2^31, 32 <= shift
+PW_DEVICE Vector32 multiply_high(Vector32 n, Vector32 multiplier, int32_t shift) {
+  const __m128i right = _mm_cvtsi32_si128(shift), upper = _mm_cvtsi32_si128(shift - 32);
+#ifdef PW_WIDE_VECTORS
+  const Vector even = _mm512_srl_epi64(_mm512_mul_epu32((Vector)n, (Vector)multiplier), right);
+  const Vector odd = _mm512_srl_epi64(_mm512_mul_epu32(_mm512_srli_epi64((Vector)n, 32), (Vector)multiplier), upper);
+  return (Vector32)_mm512_mask_mov_epi32(even, 0xaaaa, odd);
+#else
+  const Vector even = _mm256_srl_epi64(_mm256_mul_epu32((Vector)n, (Vector)multiplier), right);
+  const Vector odd = _mm256_srl_epi64(_mm256_mul_epu32(_mm256_srli_epi64((Vector)n, 32), (Vector)multiplier), upper);
+  return (Vector32)_mm256_blend_epi32(even, odd, 0xaa);
+#endif
+}
+
+// lane i becomes the sum of lanes 0..i
+PW_DEVICE Vector32 sum_lanes(Vector32 v) {
+#ifdef PW_WIDE_VECTORS
+  const Vector zero = Vector{};
+  v += (Vector32)_mm512_alignr_epi32((Vector)v, zero, 15);
+  v += (Vector32)_mm512_alignr_epi32((Vector)v, zero, 14);
+  v += (Vector32)_mm512_alignr_epi32((Vector)v, zero, 12);
+  return v + (Vector32)_mm512_alignr_epi32((Vector)v, zero, 8);
+#else
+  v += (Vector32)_mm256_slli_si256((Vector)v, 4);
+  v += (Vector32)_mm256_slli_si256((Vector)v, 8);
+  const Vector lower = _mm256_permute2x128_si256((Vector)v, (Vector)v, 0x08);  // zeros, then the lower half
+  return v + (Vector32)_mm256_shuffle_epi32(lower, 0xff);
+#endif
+}
+
+// the last lane in every lane
+PW_DEVICE Vector32 repeat_last(Vector32 v) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector32)_mm512_permutexvar_epi32(_mm512_set1_epi32(15), (Vector)v);
+#else
+  return (Vector32)_mm256_permutevar8x32_epi32((Vector)v, _mm256_set1_epi32(7));
+#endif
+}
+
+// the floats of integers below 2^31, as their bits
+PW_DEVICE Vector32 float_bits(Vector32 v) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector32)_mm512_castps_si512(_mm512_cvtepi32_ps((Vector)v));
+#else
+  return (Vector32)_mm256_castps_si256(_mm256_cvtepi32_ps((Vector)v));
+#endif
+}
+
+// 32 numbers in registers
+struct Table32 {
+  Vector32 part[32 / LANES_32];
+};
+
+// numbers (32), each with `more` added
+PW_DEVICE Table32 make_table(const int32_t* numbers, uint32_t more) {
+  Table32 table;
+  for (int32_t i = 0; i < 32 / LANES_32; ++i) table.part[i] = read_vector<Vector32>(numbers + i * LANES_32) + more;
+  return table;
+}
+
+// the number at the place that the lower five bits of a lane name
+PW_DEVICE Vector32 look_up(const Table32& table, Vector32 place) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector32)_mm512_permutex2var_epi32((Vector)table.part[0], (Vector)place, (Vector)table.part[1]);
+#else
+  __m256 found[4];
+  for (int32_t i = 0; i < 4; ++i)
+    found[i] = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32((Vector)table.part[i], (Vector)place));
+  const __m256 eight = _mm256_castsi256_ps((Vector)(place << 28)), sixteen = _mm256_castsi256_ps((Vector)(place << 27));
+  const __m256 below = _mm256_blendv_ps(found[0], found[1], eight), above = _mm256_blendv_ps(found[2], found[3], eight);
+  return (Vector32)_mm256_castps_si256(_mm256_blendv_ps(below, above, sixteen));
+#endif
+}
+
+}  // namespace pw
+#endif
+#endif
