@@ -200,9 +200,7 @@ PW_DEVICE uint64_t exceeding(const Reduced* __restrict__ a, const Reduced* __res
 #ifdef PW_VECTORS
   if constexpr (sizeof(Reduced) == 2) return exceeding_vector(a, b);
 #endif
-  uint64_t bits = 0;
-  for (int32_t i = 0; i < 64; ++i) bits |= (uint64_t)(a[i] > b[i]) << i;
-  return bits;
+  return pack_bits(64, [=](int32_t i) { return (uint8_t)(a[i] > b[i] ? 1 : 0); });
 }
 
 // row y of the plane `stands`, all of whose neighbours have been spread; clears its row of the ring

@@ -19,5 +19,23 @@ PW_DEVICE uint64_t inverted(const uint64_t* row, int32_t w, int32_t words, int32
   return ~row[w] & (w == words - 1 ? last_word_mask(width) : ~(uint64_t)0);
 }
 
+// bit x of the result: test(x), 0 or 1, x in [0, count), count <= 64
+template <typename Test>
+PW_DEVICE uint64_t pack_bits(int32_t count, Test test) {
+  uint64_t bits = 0;
+#if defined(PW_CUDA) || defined(PW_EMULATED)
+  for (int32_t x = 0; x < count; ++x) bits |= (uint64_t)test(x) << x;
+#else
+  uint8_t flags[64] = {};  // the compiler makes vectors of this, and no vectors of bits
+  for (int32_t x = 0; x < count; ++x) flags[x] = test(x);
+  for (int32_t i = 0; i < 8; ++i) {
+    uint64_t eight;
+    __builtin_memcpy(&eight, flags + 8 * i, 8);
+    bits |= (eight * 0x0102040810204080) >> 56 << (8 * i);  // byte k, the k-th lowest, arrives at bit 56 + k
+  }
+#endif
+  return bits;
+}
+
 }  // namespace pw
 #endif

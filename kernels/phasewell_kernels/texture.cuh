@@ -92,8 +92,8 @@ PW_DEVICE uint32_t* ring_row(const TextureRows& rows, int32_t y) {
 // gx^2 + gy^2 at column x between the columns l and r of three rows
 PW_DEVICE uint32_t squared_gradient(const uint8_t* __restrict__ above, const uint8_t* __restrict__ row,
                                     const uint8_t* __restrict__ below, int32_t l, int32_t x, int32_t r) {
-  const int32_t gx = above[r] - above[l] + below[r] - below[l] + 2 * (row[r] - row[l]);
-  const int32_t gy = below[l] - above[l] + below[r] - above[r] + 2 * (below[x] - above[x]);
+  const int16_t gx = (int16_t)(above[r] - above[l] + below[r] - below[l] + 2 * (row[r] - row[l]));
+  const int16_t gy = (int16_t)(below[l] - above[l] + below[r] - above[r] + 2 * (below[x] - above[x]));
   return (uint32_t)(gx * gx + gy * gy);
 }
 
@@ -223,10 +223,20 @@ PW_ROW_CODE void find_row_levels(uint32_t* __restrict__ total, int32_t width, Di
   const uint32_t most = (uint32_t)(Energy)~(Energy)0;
   for (int32_t x = 0; x < width; ++x) total[x] = divide(total[x], by);
   for (int32_t x = 0; x < width; ++x) energy[x] = (Energy)(total[x] < most ? total[x] : most);
-  for (int32_t x = 0; x < width; ++x) {
-    const int32_t level = find_level(total[x], adjust);
-    levels[x] = (uint8_t)low(level, 255);
-    if (level >= 255) ++counts[level];
+  for (int32_t x = 0; x < width; x += 64) {
+    int32_t place[64], most_of_all = 0;
+    for (int32_t i = 0; i < 64; ++i) {
+      const float above = (float)(int32_t)(total[x + i] + 1);  // exact: its bits are the exponent, biased, and m
+      __builtin_memcpy(&place[i], &above, sizeof(float));
+    }
+    for (int32_t i = 0; i < low(width - x, 64); ++i) {
+      place[i] = (place[i] - (127 << 23) + adjust[place[i] >> 18 & (LEVEL_BUCKETS - 1)]) >> 19;
+      levels[x + i] = (uint8_t)low(place[i], 255);
+      most_of_all = high(most_of_all, place[i]);
+    }
+    if (most_of_all < 255) continue;
+    for (int32_t i = 0; i < low(width - x, 64); ++i)
+      if (place[i] >= 255) ++counts[place[i]];
   }
 #endif
 }

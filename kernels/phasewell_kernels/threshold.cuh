@@ -123,12 +123,12 @@ PW_DEVICE int32_t choose_threshold(const uint32_t* counts, int32_t percent, int3
   return low(cap, high(floor, level_energy(otsu_level(counts) * percent / 100)));
 }
 
-// bit x of the result: energy[x] > threshold, x in [0, count), count <= 64
+// bit x of the result: energy[x] > threshold, x in [0, count), count <= 64, threshold >= 0
 template <typename Energy>
 PW_DEVICE uint64_t pack_above(const Energy* __restrict__ energy, int32_t count, int32_t threshold) {
-  uint64_t bits = 0;
-  for (int32_t x = 0; x < count; ++x) bits |= (uint64_t)((int32_t)energy[x] > threshold) << x;
-  return bits;
+  const uint32_t most = (uint32_t)(Energy)~(Energy)0;
+  const Energy least = (Energy)((uint32_t)threshold < most ? (uint32_t)threshold : most);
+  return pack_bits(count, [=](int32_t x) { return (uint8_t)(energy[x] > least ? 1 : 0); });
 }
 
 // plane: energy > threshold, and `stands` where that is not null. energy: (height, width) of a type whose maximum is

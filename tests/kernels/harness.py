@@ -35,6 +35,7 @@ COMMON = ("-O1", "-g1", "-ffp-contract=off", "-pthread")
 EMULATED = ("-std=c++20", "-DPW_EMULATED", "-DPW_ISA=emulated", f"-I{KERNELS / 'cpu'}")
 SERIAL = {
     "plain": ("-std=c++17", "-DPW_ISA=plain"),
+    "avx2": ("-std=c++17", "-DPW_ISA=avx2", "-march=x86-64-v3"),
     "avx512": ("-std=c++17", "-DPW_ISA=avx512", "-march=x86-64-v4", "-mprefer-vector-width=512"),
 }
 
@@ -49,7 +50,7 @@ def is_x86() -> bool:
 
 def serial_builds(kind: str) -> list[str]:
     """Return the builds of the CPU product beside the emulated one; the thread sanitizer has no use for them."""
-    return [] if kind == "thread" else ["plain", "avx512"] if is_x86() else ["plain"]
+    return [] if kind == "thread" else ["plain", "avx2", "avx512"] if is_x86() else ["plain"]
 
 
 @cache
