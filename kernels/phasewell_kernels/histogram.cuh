@@ -12,26 +12,36 @@ namespace pw {
 constexpr int32_t GREY_LEVELS = 256;
 constexpr int32_t PAIRED_PIXELS = 1 << 16;  // below this the table of pairs costs more than it saves
 
+constexpr int32_t LEVEL_PAIRS = GREY_LEVELS * GREY_LEVELS;
+
 #if !defined(PW_CUDA) && !defined(PW_EMULATED)
-// counts (GREY_LEVELS) of `size` values, an even number; table of GREY_LEVELS^2, row = the second value of a pair
-PW_DEVICE void count_pairs(const uint8_t* __restrict__ values, int32_t size, uint32_t* __restrict__ counts,
-                           uint32_t* __restrict__ table) {
-  for (int32_t i = 0; i < GREY_LEVELS * GREY_LEVELS; ++i) table[i] = 0;
+PW_DEVICE void clear_pairs(uint32_t* pairs) {
+  for (int32_t i = 0; i < LEVEL_PAIRS; ++i) pairs[i] = 0;
+}
+
+// Counts values two by two, pairs (LEVEL_PAIRS), row = the second value of a pair; besides half the additions, there is
+// no wait for the last one to the same entry where neighbours are not the same twice. Returns how many are counted: all
+// but up to seven at the end.
+PW_ROW_CODE int32_t count_pairs(const uint8_t* __restrict__ values, int32_t size, uint32_t* __restrict__ pairs) {
   int32_t i = 0;
   for (; i + 8 <= size; i += 8) {
     uint64_t eight;
     __builtin_memcpy(&eight, values + i, 8);
-    ++table[eight & 0xffff];
-    ++table[(eight >> 16) & 0xffff];
-    ++table[(eight >> 32) & 0xffff];
-    ++table[eight >> 48];
+    ++pairs[eight & 0xffff];
+    ++pairs[(eight >> 16) & 0xffff];
+    ++pairs[(eight >> 32) & 0xffff];
+    ++pairs[eight >> 48];
   }
-  for (; i < size; i += 2) ++table[values[i] | values[i + 1] << 8];
+  return i;
+}
+
+// adds counted pairs to the counts (GREY_LEVELS) of values
+PW_DEVICE void add_pairs(const uint32_t* __restrict__ pairs, uint32_t* __restrict__ counts) {
   for (int32_t second = 0; second < GREY_LEVELS; ++second) {
     uint32_t sum = 0;
     for (int32_t first = 0; first < GREY_LEVELS; ++first) {
-      counts[first] += table[second * GREY_LEVELS + first];
-      sum += table[second * GREY_LEVELS + first];
+      counts[first] += pairs[second * GREY_LEVELS + first];
+      sum += pairs[second * GREY_LEVELS + first];
     }
     counts[second] += sum;
   }
@@ -40,7 +50,7 @@ PW_DEVICE void count_pairs(const uint8_t* __restrict__ values, int32_t size, uin
 
 // bytes of `frame` scratch
 constexpr int64_t count_levels_bytes(int64_t size) {
-  return size < PAIRED_PIXELS ? 0 : taken_bytes(GREY_LEVELS * GREY_LEVELS, sizeof(uint32_t));
+  return size < PAIRED_PIXELS ? 0 : taken_bytes(LEVEL_PAIRS, sizeof(uint32_t));
 }
 
 // counts (GREY_LEVELS) of values (size); on a GPU counts should lie in shared memory, and `frame` is not used
@@ -51,8 +61,10 @@ PW_DEVICE void count_levels(const uint8_t* __restrict__ values, int32_t size, ui
   int32_t done = 0;
 #if !defined(PW_CUDA) && !defined(PW_EMULATED)
   if (size >= PAIRED_PIXELS) {
-    done = size / 2 * 2;
-    count_pairs(values, done, counts, take<uint32_t>(frame, GREY_LEVELS * GREY_LEVELS));
+    uint32_t* pairs = take<uint32_t>(frame, LEVEL_PAIRS);
+    clear_pairs(pairs);
+    done = count_pairs(values, size, pairs);
+    add_pairs(pairs, counts);
   }
 #endif
   PW_EACH(i, size - done) atomic_add(counts[values[done + i]], 1u);

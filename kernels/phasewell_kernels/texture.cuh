@@ -15,6 +15,7 @@
 #ifndef PHASEWELL_TEXTURE_CUH
 #define PHASEWELL_TEXTURE_CUH
 #include "contrast.cuh"
+#include "histogram.cuh"
 #include "threshold.cuh"
 
 #if !defined(PW_CUDA) && !defined(PW_EMULATED)
@@ -26,7 +27,6 @@ namespace pw {
 constexpr int32_t MAX_TEXTURE_HALF = 15;  // px
 constexpr int32_t COLUMN_PAD = 64;   // entries before and after a row of column sums
 constexpr int32_t SUB_TABLES = 8;    // of the histogram: neighbours often have one level, and count in turns
-constexpr int32_t LEVEL_PAIRS = 256 * 256;
 
 // place of row or column i of a frame mirrored outwards, the edge repeated
 PW_DEVICE int32_t mirror(int32_t i, int32_t size) {
@@ -77,7 +77,7 @@ PW_DEVICE const TextureRows* start_texture(int32_t height, int32_t width, int32_
 #ifdef PW_LEVEL_ROWS
   rows.levels = take<uint8_t>(frame, rows.stride);
   rows.pairs = take<uint32_t>(frame, LEVEL_PAIRS);
-  for (int32_t i = 0; i < LEVEL_PAIRS; ++i) rows.pairs[i] = 0;
+  clear_pairs(rows.pairs);
 #endif
   PW_ONCE *state = rows;
   PW_EACH(i, SUB_TABLES * LEVELS) rows.tables[i] = 0;
@@ -241,35 +241,10 @@ PW_ROW_CODE void find_row_levels(uint32_t* __restrict__ total, int32_t width, Di
 #endif
 }
 
-// Counts levels two by two, (256, 256) pairs: half the additions, and no wait for the last one to the same level where
-// neighbours are not the same twice.
-PW_ROW_CODE void count_row_pairs(const uint8_t* __restrict__ levels, int32_t width, uint32_t* __restrict__ pairs,
-                                 uint32_t* __restrict__ counts) {
-  int32_t x = 0;
-  for (; x + 8 <= width; x += 8) {
-    uint64_t eight;
-    __builtin_memcpy(&eight, levels + x, 8);
-    ++pairs[eight & 65535];
-    ++pairs[eight >> 16 & 65535];
-    ++pairs[eight >> 32 & 65535];
-    ++pairs[eight >> 48];
-  }
-  for (; x < width; ++x)
+// counts levels below 255, in pairs as far as there are eight of them
+PW_DEVICE void count_row_levels(const uint8_t* levels, int32_t width, uint32_t* pairs, uint32_t* counts) {
+  for (int32_t x = count_pairs(levels, width, pairs); x < width; ++x)
     if (levels[x] < 255) ++counts[levels[x]];
-}
-
-// adds counted pairs to the counts of levels; level 255 has been counted
-PW_DEVICE void unfold_pairs(const uint32_t* __restrict__ pairs, uint32_t* __restrict__ counts) {
-  const uint32_t counted = counts[255];
-  for (int32_t second = 0; second < 256; ++second) {
-    uint32_t sum = 0;
-    for (int32_t first = 0; first < 256; ++first) {
-      sum += pairs[second * 256 + first];
-      counts[first] += pairs[second * 256 + first];
-    }
-    counts[second] += sum;
-  }
-  counts[255] = counted;
 }
 #endif
 
@@ -282,7 +257,7 @@ PW_BLOCK_CODE void count_row(const TextureRows& rows, Energy* __restrict__ energ
   const Divisor by = rows.by_area;
 #ifdef PW_LEVEL_ROWS
   find_row_levels(total, rows.width, by, rows.adjust, energy, rows.levels, tables);
-  count_row_pairs(rows.levels, rows.width, rows.pairs, tables);
+  count_row_levels(rows.levels, rows.width, rows.pairs, tables);
   for (int32_t x = rows.width; x < plane_words(rows.width) * 64; ++x) total[x] = 0;
 #else
   const uint32_t most = (uint32_t)(Energy)~(Energy)0;
@@ -352,7 +327,9 @@ PW_DEVICE void measure_energy(const uint8_t* grey, int32_t height, int32_t width
       stream_energy(grey, rows, start_contrast<uint16_t>(height, width, ratio, radius, floor, fast), energy, stands);
   }
 #ifdef PW_LEVEL_ROWS
-  unfold_pairs(rows.pairs, rows.tables);
+  const uint32_t counted = rows.tables[255];  // with all from 255 on
+  add_pairs(rows.pairs, rows.tables);
+  rows.tables[255] = counted;
 #endif
   PW_EACH(level, LEVELS) {
     uint32_t sum = 0;

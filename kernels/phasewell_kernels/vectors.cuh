@@ -32,6 +32,8 @@ typedef __m128i HalfVector;
 typedef uint8_t Vector8 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint16_t Vector16 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint32_t Vector32 __attribute__((vector_size(VECTOR_BYTES)));
+typedef int16_t Signed16 __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t Signed32 __attribute__((vector_size(VECTOR_BYTES)));
 constexpr int32_t LANES_8 = VECTOR_BYTES, LANES_16 = VECTOR_BYTES / 2, LANES_32 = VECTOR_BYTES / 4;
 
 template <typename V>
@@ -143,28 +145,64 @@ PW_DEVICE Vector32 multiply_high(Vector32 n, Vector32 multiplier, int32_t shift)
 #endif
 }
 
-// lane i becomes the sum of lanes 0..i
-PW_DEVICE Vector32 sum_lanes(Vector32 v) {
+// 32 bits at place i become the sum of those at places 0..i, added lane by lane of V
+template <typename V>
+PW_DEVICE V sum_lanes(V v) {
 #ifdef PW_WIDE_VECTORS
   const Vector zero = Vector{};
-  v += (Vector32)_mm512_alignr_epi32((Vector)v, zero, 15);
-  v += (Vector32)_mm512_alignr_epi32((Vector)v, zero, 14);
-  v += (Vector32)_mm512_alignr_epi32((Vector)v, zero, 12);
-  return v + (Vector32)_mm512_alignr_epi32((Vector)v, zero, 8);
+  v += (V)_mm512_alignr_epi32((Vector)v, zero, 15);
+  v += (V)_mm512_alignr_epi32((Vector)v, zero, 14);
+  v += (V)_mm512_alignr_epi32((Vector)v, zero, 12);
+  return v + (V)_mm512_alignr_epi32((Vector)v, zero, 8);
 #else
-  v += (Vector32)_mm256_slli_si256((Vector)v, 4);
-  v += (Vector32)_mm256_slli_si256((Vector)v, 8);
+  v += (V)_mm256_slli_si256((Vector)v, 4);
+  v += (V)_mm256_slli_si256((Vector)v, 8);
   const Vector lower = _mm256_permute2x128_si256((Vector)v, (Vector)v, 0x08);  // zeros, then the lower half
-  return v + (Vector32)_mm256_shuffle_epi32(lower, 0xff);
+  return v + (V)_mm256_shuffle_epi32(lower, 0xff);
 #endif
 }
 
-// the last lane in every lane
-PW_DEVICE Vector32 repeat_last(Vector32 v) {
+// the last 32 bits at every place
+template <typename V>
+PW_DEVICE V repeat_last(V v) {
 #ifdef PW_WIDE_VECTORS
-  return (Vector32)_mm512_permutexvar_epi32(_mm512_set1_epi32(15), (Vector)v);
+  return (V)_mm512_permutexvar_epi32(_mm512_set1_epi32(15), (Vector)v);
 #else
-  return (Vector32)_mm256_permutevar8x32_epi32((Vector)v, _mm256_set1_epi32(7));
+  return (V)_mm256_permutevar8x32_epi32((Vector)v, _mm256_set1_epi32(7));
+#endif
+}
+
+// word `word`, 0 or 1, of every 32 bits, each four times; first or second half of what that gives
+PW_DEVICE Vector16 repeat_words(Vector16 v, int32_t word, int32_t half) {
+#ifdef PW_WIDE_VECTORS
+  const Vector16 place = {0, 0, 0, 0, 2,  2,  2,  2,  4,  4,  4,  4,  6,  6,  6,  6,
+                          8, 8, 8, 8, 10, 10, 10, 10, 12, 12, 12, 12, 14, 14, 14, 14};
+  return (Vector16)_mm512_permutexvar_epi16((Vector)(place + (uint16_t)(16 * half + word)), (Vector)v);
+#else
+  const Vector four = half ? _mm256_permute4x64_epi64((Vector)v, 0xfa) : _mm256_permute4x64_epi64((Vector)v, 0x50);
+  const Vector16 place = {0x0100, 0x0100, 0x0100, 0x0100, 0x0504, 0x0504, 0x0504, 0x0504,
+                          0x0100, 0x0100, 0x0100, 0x0100, 0x0504, 0x0504, 0x0504, 0x0504};
+  return (Vector16)_mm256_shuffle_epi8(four, (Vector)(place + (uint16_t)(0x0202 * word)));
+#endif
+}
+
+// first or second half of the lanes of signed bytes
+PW_DEVICE Vector16 widen_signed(Vector8 v, int32_t half) {
+#ifdef PW_WIDE_VECTORS
+  const HalfVector lanes = half ? _mm512_extracti64x4_epi64((Vector)v, 1) : _mm512_castsi512_si256((Vector)v);
+  return (Vector16)_mm512_cvtepi8_epi16(lanes);
+#else
+  const HalfVector lanes = half ? _mm256_extracti128_si256((Vector)v, 1) : _mm256_castsi256_si128((Vector)v);
+  return (Vector16)_mm256_cvtepi8_epi16(lanes);
+#endif
+}
+
+// whether any lane is negative
+PW_DEVICE bool any_negative(Signed16 v) {
+#ifdef PW_WIDE_VECTORS
+  return _mm512_movepi16_mask((Vector)v) != 0;
+#else
+  return (_mm256_movemask_epi8((Vector)v) & (int)0xaaaaaaaa) != 0;
 #endif
 }
 
