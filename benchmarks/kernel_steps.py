@@ -24,6 +24,7 @@ from phasewell_kernels import cpu
 
 Array = NDArray[Any]
 ARRAYS = Device("cpu", "arrays")
+WHOLE = "frame to cells in one"  # background, steps 2 to 8, shape and co-occurrence
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def all_steps(material: Material) -> Iterator[Step]:
     yield background_step(material)
     for preset in PRESETS:
         yield from segmentation_steps(material, preset)
+        yield whole_step(material, preset)
     yield cells_step(material)
     yield quality_step(material)
     yield cnn_input_step(material)
@@ -201,6 +203,24 @@ def fused_step(preset: Literal["paper-r", "phase"], grey: Array, recipe: Recipe)
         lambda: [labels[:1]],
         lambda: [segment_adjusted(grey[:1], PIXEL_SIZE_UM, ARRAYS, config)],
     )
+
+
+def whole_step(material: Material, preset: Literal["paper-r", "phase"]) -> Step:
+    """Return the fused way of a frame to the integers of its cells, as a run makes it: no labels are written out."""
+    frames, background = material.frames, BackgroundConfig()
+    recipe = make_recipe(SegmentationConfig(preset=preset), PIXEL_SIZE_UM)
+    numbers = np.array(recipe.as_numbers(*frames.shape[1:]), np.int32)
+    half, nobody = half_window_px(background.window_um, PIXEL_SIZE_UM), np.empty((0, 0, 0), np.int32)
+    rows: list[Array] = []
+
+    def run(isa: str) -> None:
+        rows[:] = [cpu.measure_frames(frames, half, background.tolerance, numbers, nobody, instructions=isa)]
+
+    def expected() -> list[Array]:
+        labels = segment_adjusted(material.grey[:1], PIXEL_SIZE_UM, ARRAYS, SegmentationConfig(preset=preset))
+        return [_rows_of_first(material.grey, labels)]
+
+    return Step(WHOLE, preset, "frame read", frames[0].nbytes, run, lambda: [rows[0][rows[0][:, 0] == 0]], expected)
 
 
 def cells_step(material: Material) -> Step:

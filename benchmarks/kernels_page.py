@@ -17,7 +17,8 @@ from readme_table import asks_for_check, read_rows, replace_measured
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURE = DOCS / "kernels.md", DOCS / "kernels.svg"
 FUSED, DESCRIPTORS, PIECES = "frames to labels", "labels and adjusted", "a binary frame"  # how the boundaries begin
-INSTRUCTIONS = ("plain", "avx2", "avx512")
+INSTRUCTIONS = {"plain": "plain", "avx2": "AVX2", "avx512": "AVX-512"}
+WHOLE = "frame to cells in one"  # the kernel whose rows say what an instruction set brings
 PAPER, INK, QUIET, RULE = "#ffffff", "#1f2328", "#59636e", "#d1d9e0"
 DARK = {PAPER: "#0d1117", INK: "#f0f6fc", QUIET: "#9198a1", RULE: "#3d444d"}
 COLOURS = {"kernels": "#3b7dd8", "arrays": "#8a6fd1", "peer": "#e07b39"}
@@ -61,6 +62,7 @@ def measured(rows: Rows) -> list[str]:
         "",
         *chain_table(rows, PIECES, "frames/s", "frames_per_s"),
         "",
+        *instruction_table(rows),
         "**Every kernel by itself**, one core, ms per frame (150 / 600 cells); share: of a copy's bytes per second "
         f"in the same run ({rows[0]['copy_gb_per_s']:.0f} GB/s read + written), 600 cells, best instructions:",
         "",
@@ -93,12 +95,32 @@ def chain_table(rows: Rows, boundary: str, unit: str, key: str) -> list[str]:
     return lines
 
 
+def instruction_table(rows: Rows) -> list[str]:
+    """Return the fused way with every instruction set on one core; nothing where no row has it."""
+    chosen = [row for row in rows if row["section"] == "kernel" and row["kernel"] == WHOLE]
+    if not chosen:
+        return []
+    columns = list(dict.fromkeys((row["preset"], row["cells_per_frame"]) for row in chosen))
+    columns.sort(key=lambda column: column[0])
+    heads = [f"`{preset}`, {count} cells" for preset, count in columns]
+    lines = [
+        "**What the processor's instruction set brings**, frames to the integers of cells in one call, one core:",
+        "",
+        f"| frames/s | {' | '.join(heads)} |",
+        "|---" * (1 + len(heads)) + "|",
+    ]
+    for isa, told in INSTRUCTIONS.items():
+        found = [_one(chosen, instructions=isa, preset=p, cells_per_frame=n) for p, n in columns]
+        lines.append(f"| {told} | {' | '.join(_rate(row['frames_per_s']) for row in found)} |")
+    return [*lines, ""]
+
+
 def kernel_table(rows: Rows) -> list[str]:
     """Return the kernels with every instruction set."""
     chosen = [row for row in rows if row["section"] == "kernel"]
     counts = sorted({row["cells_per_frame"] for row in chosen})
     lines = [
-        "| kernel | preset | bytes counted | plain | AVX2 | AVX-512 | GB/s | share |",
+        f"| kernel | preset | bytes counted | {' | '.join(INSTRUCTIONS.values())} | GB/s | share |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for kernel, preset in dict.fromkeys((row["kernel"], row["preset"]) for row in chosen):
@@ -107,7 +129,7 @@ def kernel_table(rows: Rows) -> list[str]:
             for isa in INSTRUCTIONS
         }
         times = [" / ".join(f"{row['p50_ms']:.2f}" for row in found[isa]) for isa in INSTRUCTIONS]
-        best = found[INSTRUCTIONS[-1]][-1]
+        best = found[list(INSTRUCTIONS)[-1]][-1]
         rate = f"{best['gb_per_s']:.1f} | {best['share_of_ceiling']:.0%}"
         lines.append(f"| {kernel} | {preset} | {best['bytes_counted']} | {' | '.join(times)} | {rate} |")
     return lines
