@@ -1,4 +1,4 @@
-"""CuPy's own way from the text of a kernel to machine code, without a GPU: its options, its compiler, its loader's names.
+"""CuPy's own way from the text of a kernel to machine code, without a GPU: its options, its compiler, its names.
 
 The packages cupy-cuda13x and nvidia-cuda-nvrtc are needed, and no driver. CuPy asks the GPU only for its architecture.
 """
