@@ -194,14 +194,18 @@ def measure_frames(
     tolerance: int,
     recipe: NDArray[Any],
     labels: NDArray[Any],
+    integers: NDArray[Any],
+    rows: NDArray[Any],
+    columns: NDArray[Any],
     first_frame: int = 0,
     threads: int = 1,
     instructions: str = "best",
 ) -> NDArray[Any]:
-    """Do `adjust_background`, `segment` and `measure_cells` frame by frame, while its pixels are in cache.
+    """Do `sum_frames`, `adjust_background`, `segment` and `measure_cells` frame by frame, its pixels in cache.
 
     half -1 leaves the background as it is; labels has the shape of pixels and is written, or (0, 0, 0) where nobody
-    wants them. All other arguments, and what is returned, as of those three.
+    wants them; so do integers, rows and columns, with no frames where nobody wants the sums. All other arguments, and
+    what is returned, as of those four.
     """
 
 QUALITY_INTEGERS: int

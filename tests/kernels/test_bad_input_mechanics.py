@@ -163,8 +163,11 @@ CALLS: dict[str, Call] = {
             "tolerance": 8,
             "recipe": np.array((1, 85, 60, 200, 64, 7, 10, 10, 2, 20, 20, 30, 800, 65, 1), np.int32),
             "labels": empty(np.int32, N, H, W),
+            "integers": empty(np.int64, N, cpu.QUALITY_INTEGERS),
+            "rows": empty(np.uint32, N, H),
+            "columns": empty(np.uint32, N, W),
         },
-        ("labels",),
+        ("labels", "integers", "rows", "columns"),
         ("pixels", "labels"),
     ),
     "split": Call(

@@ -72,8 +72,25 @@ def test_the_numbers_are_those_of_assess(data: Any) -> None:
     raw = tifffile.imread(data / "t98g_phase" / "timelapse_xy01" / "images" / "20180101ef002xy01t01.tif")
     pixels = (raw >> 8).astype(np.uint8)[None]
     check(pixels, (1,))
-    expected = [metrics._finish_frame({k: v[0] for k, v in metrics._sum_frames(pixels, np).items()}, raw.shape)]
-    sums = {key: values[0] for key, values in sum_frames(pixels, 1, "best").items()}
-    found = metrics._finish_frame(sums, raw.shape)
-    assert set(found) == {field.name for field in fields(metrics.FrameQuality)}
-    assert found == expected[0]
+    expected = metrics.finish_quality(metrics._sum_frames(pixels, np), raw.shape)
+    found = metrics.finish_quality(sum_frames(pixels, 1, "best"), raw.shape)
+    for field in fields(metrics.FrameQuality):
+        assert getattr(found, field.name).tobytes() == getattr(expected, field.name).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(3, 70, 130), (1, 1, 1), (2, 9, 300), (2, 0, 5), (0, 8, 8)])
+def test_the_way_of_a_frame_in_cache_gives_the_same_sums(shape: tuple[int, int, int]) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
+    recipe = np.array((2, 85, 60, 200, 64, 11, 30, 20, 2, 60, 60, 40, 900, 65, 1), np.int32)
+    expected, nothing = metrics.make_sums(shape), metrics.make_sums((0, 0, 0))
+    cpu.sum_frames(pixels, expected.integers, expected.rows, expected.columns)
+    labels = np.empty((0, 0, 0), np.int32)
+    alone = cpu.measure_frames(pixels, 9, 8, recipe, labels, nothing.integers, nothing.rows, nothing.columns)
+    for name, threads in itertools.product(SETS, (1, 3)):
+        found = metrics.make_sums(shape)
+        rows = cpu.measure_frames(
+            pixels, 9, 8, recipe, labels, found.integers, found.rows, found.columns, 0, threads, name
+        )
+        np.testing.assert_array_equal(rows, alone)
+        for key, values in expected.by_name().items():
+            np.testing.assert_array_equal(found.by_name()[key], values, err_msg=key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 BLUR_LEVELS = 4  # boxes of 1, 2, 4 and 8 px
 BANDS = 8  # per axis, for the illumination
+SUMS = (
+    "black",
+    "saturated",
+    "constant",
+    "laplacian",
+    "laplacian_squared",
+    *(f"energy_{level}" for level in range(BLUR_LEVELS)),
+)
 
 
 @dataclass(frozen=True)
@@ -52,19 +60,36 @@ def assess(batch: FrameBatch, device: Device | str = "auto") -> FrameQuality:
     The numbers do not depend on the device or on which frames share a batch.
     """
     where = as_device(device)
-    rows: list[dict[str, Any]] = []
+    shape = batch.pixels.shape[1:]
+    parts: list[FrameQuality] = []
     step = where.batch_frames if where.kernels or where.is_gpu else 1  # one frame's differences fit in a CPU's cache
-    for i in range(0, len(batch), step):
+    for i in range(0, max(len(batch), 1), step):
         frames = where.put(batch.pixels[i : i + step])
         sums = _sum_frames_fused(frames, where) if where.kernels else _sum_frames(frames, where.xp)
-        host = {name: where.get(values) for name, values in sums.items()}
-        shape = batch.pixels.shape[1:]
-        rows += [_finish_frame({name: v[k] for name, v in host.items()}, shape) for k in range(len(host["black"]))]
-    columns: dict[str, Any] = {}
-    for field in fields(FrameQuality):
-        dtype = np.bool_ if field.name == "constant" else np.float64
-        columns[field.name] = np.array([row[field.name] for row in rows], dtype)
-    return FrameQuality(**columns)
+        parts.append(finish_quality({name: where.get(values) for name, values in sums.items()}, shape))
+    return FrameQuality(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(FrameQuality))
+    )
+
+
+@dataclass(frozen=True)
+class FrameSums:
+    """The integers behind the quality numbers of frames, as the kernels write them."""
+
+    integers: Array  # (frames, 9) int64 in the order of SUMS
+    rows: Array  # (frames, height) uint32
+    columns: Array  # (frames, width) uint32
+
+    def by_name(self) -> dict[str, Array]:
+        """Return what `finish_quality` takes."""
+        return dict(zip(SUMS, self.integers.T, strict=True)) | {"rows": self.rows, "columns": self.columns}
+
+
+def make_sums(shape: tuple[int, ...], xp: ModuleType = np) -> FrameSums:
+    """Return arrays for the sums of frames of shape (frames, height, width), contents undefined."""
+    n, height, width = shape
+    rows, columns = xp.empty((n, height), xp.uint32), xp.empty((n, width), xp.uint32)
+    return FrameSums(xp.empty((n, len(SUMS)), xp.int64), rows, columns)
 
 
 def confluence(labels: Array) -> NDArray[np.float64]:
@@ -90,14 +115,9 @@ def _share(covered: NDArray[Any], frame_px: int) -> NDArray[np.float64]:
 
 def _sum_frames_fused(frames: Array, device: Device) -> dict[str, Array]:
     """Return what `_sum_frames` returns, from one pass of the kernel over every frame."""
-    n, height, width = frames.shape
-    xp = device.xp
-    energies = (f"energy_{level}" for level in range(BLUR_LEVELS))
-    names = ("black", "saturated", "constant", "laplacian", "laplacian_squared", *energies)
-    integers = xp.empty((n, len(names)), xp.int64)
-    rows, columns = xp.empty((n, height), xp.uint32), xp.empty((n, width), xp.uint32)
-    device.kernels.sum_frames(frames, integers, rows, columns)
-    return dict(zip(names, integers.T, strict=True)) | {"rows": rows, "columns": columns}
+    sums = make_sums(frames.shape, device.xp)
+    device.kernels.sum_frames(frames, sums.integers, sums.rows, sums.columns)
+    return sums.by_name()
 
 
 def _sum_frames(frames: Array, xp: ModuleType) -> dict[str, Array]:
@@ -136,25 +156,41 @@ def _sum_squares(values: Array, xp: ModuleType) -> Array:
     return wide.sum(axis=(1, 2), dtype=xp.int64)
 
 
-def _finish_frame(sums: dict[str, Any], shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return the numbers of one frame: Python integers of any size, and one rounding in each division."""
+def finish_quality(sums: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> FrameQuality:
+    """Return the numbers of frames of `shape` (height, width) from their sums in host memory, first axis frames.
+
+    Every number is rounded once in each division; what does not fit a float64 exactly is divided as Python integers.
+    """
     height, width = shape
     size, inner = height * width, max(height - 2, 0) * max(width - 2, 0)
-    first, second = int(sums["laplacian"]), int(sums["laplacian_squared"])
-    result: dict[str, Any] = {
-        "mean_v": _divide(int(sums["rows"].sum(dtype=np.int64)), size),
-        "saturated_fraction": _divide(int(sums["saturated"]), size),
-        "black_fraction": _divide(int(sums["black"]), size),
-        "constant": bool(sums["constant"]),
-        "focus": _divide(inner * second - first * first, inner * inner),
-        "illumination_gradient": max(_range_of_bands(sums["rows"], width), _range_of_bands(sums["columns"], height)),
-    }
-    for level in range(1, BLUR_LEVELS):
-        fine, coarse = int(sums[f"energy_{level - 1}"]), int(sums[f"energy_{level}"])
-        # boxes are sums, so that energy grows by 16 a level
-        fine_pairs, coarse_pairs = _count_pairs(shape, level - 1), _count_pairs(shape, level)
-        result[f"blur_{level}"] = _divide(fine * coarse_pairs * 16, coarse * fine_pairs)
-    return result
+    exact = {name: sums[name].tolist() for name in SUMS[3:]}  # Python integers, of any size
+    focus = [
+        _divide(inner * second - first * first, inner * inner)
+        for first, second in zip(exact["laplacian"], exact["laplacian_squared"], strict=True)
+    ]
+    blur = [
+        _blur(exact[f"energy_{level - 1}"], exact[f"energy_{level}"], shape, level) for level in range(1, BLUR_LEVELS)
+    ]
+    gradients = _range_of_bands(sums["rows"], width), _range_of_bands(sums["columns"], height)
+    return FrameQuality(
+        mean_v=_share(sums["rows"].sum(axis=1, dtype=np.int64), size),
+        saturated_fraction=_share(sums["saturated"], size),
+        black_fraction=_share(sums["black"], size),
+        constant=np.asarray(sums["constant"], np.bool_),
+        focus=np.array(focus, np.float64),
+        blur_1=blur[0],
+        blur_2=blur[1],
+        blur_3=blur[2],
+        illumination_gradient=np.maximum(*gradients),
+    )
+
+
+def _blur(fine: list[int], coarse: list[int], shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
+    """Return the energy of the boxes of one level / that of the next coarser ones, `level`, of every frame."""
+    fine_pairs, coarse_pairs = _count_pairs(shape, level - 1), _count_pairs(shape, level)
+    # boxes are sums, so that energy grows by 16 a level
+    ratios = [_divide(f * coarse_pairs * 16, c * fine_pairs) for f, c in zip(fine, coarse, strict=True)]
+    return np.array(ratios, np.float64)
 
 
 def _count_pairs(shape: tuple[int, ...], level: int) -> int:
@@ -163,15 +199,18 @@ def _count_pairs(shape: tuple[int, ...], level: int) -> int:
     return height * max(width - 1, 0) + width * max(height - 1, 0)
 
 
-def _range_of_bands(sums: Array, length: int) -> float:
-    """Return the range of the means of up to 8 bands, from sums over lines of `length` pixels; NaN without pixels."""
-    if not len(sums) or not length:
-        return float("nan")
-    bounds = [i * len(sums) // BANDS for i in range(BANDS + 1)]
-    means = [
-        _divide(int(sums[a:b].sum(dtype=np.int64)), (b - a) * length) for a, b in itertools.pairwise(bounds) if b > a
-    ]
-    return max(means) - min(means)
+def _range_of_bands(sums: NDArray[Any], length: int) -> NDArray[np.float64]:
+    """Return the range of the means of up to 8 bands of every frame, from sums over lines of `length` pixels.
+
+    NaN without pixels. A band's sum is below 2^53, so that it is rounded only in the division.
+    """
+    n, lines = sums.shape
+    if not lines or not length:
+        return np.full(n, np.nan)
+    bounds = np.unique([i * lines // BANDS for i in range(BANDS + 1)])
+    bands = np.add.reduceat(sums, bounds[:-1], axis=1, dtype=np.int64)
+    means = bands / (np.diff(bounds) * length)
+    return np.asarray(means.max(axis=1) - means.min(axis=1), np.float64)
 
 
 def _divide(numerator: int, denominator: int) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from phasewell.config import QualityConfig
 from phasewell.errors import UsageError
 from phasewell.quality.metrics import FrameQuality
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 REJECT_REASONS = ("all_black", "all_white", "constant", "too_bright")
@@ -40,11 +41,11 @@ def judge(
     """
     if confluence is not None and len(confluence) != len(quality):
         raise UsageError(f"{len(confluence)} confluences for {len(quality)} frames: expected one per frame")
-    verdicts = []
-    for i in range(len(quality)):
-        covered = None if confluence is None else float(confluence[i])
-        verdicts.append(FrameVerdict(_find_reason(quality, i, config), _find_flags(quality, i, covered, config)))
-    return tuple(verdicts)
+    broken = _find_broken(quality, confluence, config)
+    return tuple(
+        FrameVerdict(_find_reason(quality, i, config), tuple(flag for flag, frames in broken if frames[i]))
+        for i in range(len(quality))
+    )
 
 
 def _find_reason(quality: FrameQuality, i: int, config: QualityConfig) -> str | None:
@@ -55,21 +56,29 @@ def _find_reason(quality: FrameQuality, i: int, config: QualityConfig) -> str | 
     return "too_bright" if _above(quality.mean_v[i], config.reject_mean_v_above) else None
 
 
-def _find_flags(quality: FrameQuality, i: int, confluence: float | None, config: QualityConfig) -> tuple[str, ...]:
+def _find_broken(
+    quality: FrameQuality, confluence: NDArray[np.float64] | None, config: QualityConfig
+) -> list[tuple[str, list[bool]]]:
+    """Return the flags whose rule some frame breaks, each with what it says of every frame."""
+    nothing = np.full(len(quality), np.nan)
     broken = {
-        "saturated": _above(quality.saturated_fraction[i], config.flag_saturated_fraction_above),
-        "dark": _above(quality.black_fraction[i], config.flag_black_fraction_above),
-        "out_of_focus": _below(quality.focus[i], config.flag_focus_below),
-        "blurred": _below(quality.blur_1[i], config.flag_blur_below),
-        "uneven_illumination": _above(quality.illumination_gradient[i], config.flag_illumination_gradient_above),
-        "confluent": confluence is not None and _above(confluence, config.flag_confluence_above),
+        "saturated": _exceed(quality.saturated_fraction, config.flag_saturated_fraction_above),
+        "dark": _exceed(quality.black_fraction, config.flag_black_fraction_above),
+        "out_of_focus": _fall_below(quality.focus, config.flag_focus_below),
+        "blurred": _fall_below(quality.blur_1, config.flag_blur_below),
+        "uneven_illumination": _exceed(quality.illumination_gradient, config.flag_illumination_gradient_above),
+        "confluent": _exceed(nothing if confluence is None else confluence, config.flag_confluence_above),
     }
-    return tuple(flag for flag in FLAGS if broken[flag])
+    return [(flag, broken[flag].tolist()) for flag in FLAGS if broken[flag].any()]
+
+
+def _exceed(values: NDArray[np.float64], limit: float | None) -> NDArray[np.bool_]:
+    return np.zeros(len(values), np.bool_) if limit is None else values > limit  # False for NaN
+
+
+def _fall_below(values: NDArray[np.float64], limit: float | None) -> NDArray[np.bool_]:
+    return np.zeros(len(values), np.bool_) if limit is None else values < limit
 
 
 def _above(value: float, limit: float | None) -> bool:
     return limit is not None and bool(value > limit)  # False for NaN
-
-
-def _below(value: float, limit: float | None) -> bool:
-    return limit is not None and bool(value < limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Collection, Sequence
 from dataclasses import fields
@@ -19,7 +20,7 @@ from phasewell.errors import InputError, PhasewellError
 from phasewell.frames import FrameBatch
 from phasewell.plate import FrameKey
 from phasewell.profiles import Moments
-from phasewell.quality import FrameQuality, assess, confluence_of_cells, judge
+from phasewell.quality import FrameQuality, FrameSums, assess, confluence_of_cells, finish_quality, judge, make_sums
 from phasewell.runs.assembly import MeasuredFrame, split_cells
 from phasewell.segmentation import make_recipe, segment_adjusted
 from phasewell.tables.parts import QUALITY_COLUMNS
@@ -57,6 +58,28 @@ def measure_batch(
     batch: FrameBatch, device: Device, config: Config, labelled: Collection[FrameKey]
 ) -> list[MeasuredFrame]:
     """Return what there is to say of every frame of a batch, in its order; the batch is copied to the device once."""
+    if device.kernels is None:
+        return _measure_arrays(batch, device, config, labelled)
+    found: list[MeasuredFrame] = []
+    for span in _spans([key in labelled for key in batch.keys]):
+        part = take_frames(batch, span)
+        wanted = batch.keys[span[0]] in labelled
+        sums, cells, labels = measure_fused(part, device, config.background, config.segmentation, wanted)
+        kept = dict(zip(part.keys, labels, strict=True)) if wanted else {}
+        quality = finish_quality(sums.by_name(), batch.pixels.shape[1:])
+        found += list_frames(part, quality, cells, range(len(part)), kept, config)
+    return found
+
+
+def _spans(wanted: Sequence[bool]) -> list[range]:
+    """Return the ranges of neighbours that are alike: label images are only written for frames that keep them."""
+    starts = [0, *(i for i in range(1, len(wanted)) if wanted[i] != wanted[i - 1]), len(wanted)]
+    return [range(start, end) for start, end in itertools.pairwise(starts) if end > start]
+
+
+def _measure_arrays(
+    batch: FrameBatch, device: Device, config: Config, labelled: Collection[FrameKey]
+) -> list[MeasuredFrame]:
     resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)
     quality = assess(resident, device)
     verdicts = judge(quality, None, config.quality)
@@ -128,20 +151,53 @@ def measure_cells(
     Raises UsageError as those two do.
     """
     if device.kernels and not device.is_gpu:
-        return _measure_in_cache(batch, device, background, segmentation, keep_labels)
+        return _measure_in_cache(batch, device, background, segmentation, keep_labels, make_sums((0, 0, 0)))
     grey = adjust_background(batch.pixels, batch.pixel_size_um, device, background)  # once for both
     labels = segment_adjusted(grey, batch.pixel_size_um, device, segmentation)
     cells = describe_adjusted(grey, labels, batch.pixel_size_um, device, batch.keys)
     return cells, labels if keep_labels else None
 
 
+def measure_fused(
+    batch: FrameBatch,
+    device: Device,
+    background: BackgroundConfig,
+    segmentation: SegmentationConfig,
+    keep_labels: bool = False,
+) -> tuple[FrameSums, Cells, Any]:
+    """Return what `measure_cells` returns, and before it the integers of the quality numbers, all in host memory."""
+    if device.is_gpu:
+        resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)
+        sums = make_sums(batch.pixels.shape, device.xp)
+        device.kernels.sum_frames(resident.pixels, sums.integers, sums.rows, sums.columns)
+        cells, labels = measure_cells(resident, device, background, segmentation, keep_labels)
+        host = FrameSums(device.get(sums.integers), device.get(sums.rows), device.get(sums.columns))
+        return host, cells, device.get(labels) if keep_labels else None
+    sums = make_sums(batch.pixels.shape)
+    return sums, *_measure_in_cache(batch, device, background, segmentation, keep_labels, sums)
+
+
 def _measure_in_cache(
-    batch: FrameBatch, device: Device, background: BackgroundConfig, segmentation: SegmentationConfig, keep_labels: bool
+    batch: FrameBatch,
+    device: Device,
+    background: BackgroundConfig,
+    segmentation: SegmentationConfig,
+    keep_labels: bool,
+    sums: FrameSums,
 ) -> tuple[Cells, Any]:
     n, height, width = batch.pixels.shape
     recipe = make_recipe(segmentation, batch.pixel_size_um).as_numbers(height, width)
     half = kernel_half_px(background, batch.pixel_size_um, height, width)
     labels = np.empty((n, height, width) if keep_labels else (0, 0, 0), np.int32)
-    rows = device.kernels.measure_frames(batch.pixels, half, background.tolerance, np.array(recipe, np.int32), labels)
+    rows = device.kernels.measure_frames(
+        batch.pixels,
+        half,
+        background.tolerance,
+        np.array(recipe, np.int32),
+        labels,
+        sums.integers,
+        sums.rows,
+        sums.columns,
+    )
     cells = tabulate_cells(split_rows(rows), n, batch.pixel_size_um, batch.keys)
     return cells, labels if keep_labels else None

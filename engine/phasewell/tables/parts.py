@@ -7,6 +7,7 @@ it: good, quarantined and missing frames become visible together, by one rename.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ def make_part(rows: Sequence[FieldRow], cells: Cells, moments: Moments, *, key: 
     columns["n_cells"] = [None if row.index is None else int(count[row.index]) for row in rows]
     for name in QUALITY_COLUMNS:
         values = [row.quality.get(name) for row in rows]
-        columns[name] = [None if value is None or np.isnan(value) else float(value) for value in values]
+        columns[name] = [None if value is None or math.isnan(value) else float(value) for value in values]
     for name, array in zip(("n", "mean", "m2"), moments, strict=True):
         columns[name] = [None if row.index is None else array[row.index].tolist() for row in rows]
     arrays = [
