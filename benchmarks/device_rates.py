@@ -6,12 +6,8 @@ Every result is compared with the CPU build on a sample of frames, byte by byte:
 from __future__ import annotations
 
 import argparse
-import ctypes
 import itertools
-import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +15,15 @@ from typing import Any
 
 import cupy
 import numpy as np
+from device_calls import LANES, Lane, Whole, measure_arrays, measure_calls, whole_numbers
+from device_rows import (
+    DIFFERENT_FRAMES,
+    describe_gpu,
+    measure_ceilings,
+    measure_matrices,
+    row,
+    time_calls,
+)
 from kernel_frames import PIXEL_SIZE_UM, SIDE_PX, make_frames
 from phasewell.background import half_window_px
 from phasewell.config import BackgroundConfig, SegmentationConfig
@@ -27,9 +32,7 @@ from phasewell_kernels import cpu
 from phasewell_kernels.gpu import Kernels
 from rows import write_rows
 
-DIFFERENT_FRAMES = 8  # a batch repeats them
 SMALL_SIDES = ((64, 64), (61, 129), (200, 260))
-CEILING_BYTES = 1 << 30
 CHAIN = ("adjust_background", "segment")
 CHAIN_BOUNDARY = "frames on the GPU to labels"
 CELLS_BOUNDARY = "frames on the GPU to rows of cells in host memory"
@@ -123,66 +126,15 @@ def compare_small(out: Path) -> int:
                 steps, arrays = make_steps(preset, height, width), make_arrays(cupy, pixels)
                 for step in steps:
                     step.run(kernels, arrays)
-                wrong += [
-                    f"{name} {height} x {width} {preset}" for name in differing(steps, arrays, on_cpu(steps, pixels))
-                ]
+                wanted = on_cpu(steps, pixels)
+                wrong += [f"{name} {height} x {width} {preset}" for name in differing(steps, arrays, wanted)]
+                lane = Lane(kernels, pixels, whole_numbers(preset, height, width))
+                for _ in range(2):
+                    lane.turn()
+                    if lane.result[0].tobytes() != wanted["cells"].tobytes():
+                        wrong.append(f"one call {height} x {width} {preset}")
     print("differ from the CPU: " + ", ".join(wrong) if wrong else "small frames: the bytes of the CPU", f"({out})")
     return bool(wrong)
-
-
-def time_calls(call: Callable[[], Any], repeats: int) -> dict[str, Any]:
-    """Return milliseconds of the first call and between the ends of the repeats on the GPU; and seconds a call.
-
-    The first and the last are by the host's clock. A call returns the stream that it used, None for the current one.
-    """
-    start = time.perf_counter()
-    call()
-    cupy.cuda.Device(0).synchronize()
-    first = time.perf_counter() - start
-    marks = [cupy.cuda.Event() for _ in range(repeats + 1)]
-    start = time.perf_counter()
-    marks[0].record()
-    for mark in marks[1:]:
-        mark.record(call())
-    cupy.cuda.Device(0).synchronize()
-    whole = time.perf_counter() - start
-    values = [cupy.cuda.get_elapsed_time(one, two) for one, two in itertools.pairwise(marks)]
-    return {
-        "first_ms": first * 1e3,
-        "p50_ms": float(np.median(values)),
-        "p95_ms": float(np.quantile(values, 0.95)),
-        "spread": float((max(values) - min(values)) / np.median(values)),
-        "s_per_call": whole / repeats,
-        "repeats": repeats,
-    }
-
-
-def measure_ceilings() -> dict[str, float]:
-    """Return GB/s of a copy on the GPU (read and written) and of copies from and to pinned host memory."""
-    one, two = cupy.zeros(CEILING_BYTES, cupy.uint8), cupy.empty(CEILING_BYTES, cupy.uint8)
-    size = CEILING_BYTES // 4
-    pinned = cupy.cuda.alloc_pinned_memory(size)
-    address, stream = ctypes.c_void_p(pinned.ptr), cupy.cuda.get_current_stream()
-    copies = {
-        "copy": (2 * CEILING_BYTES, lambda: two.data.copy_from_device_async(one.data, CEILING_BYTES, stream)),
-        "host_to_device": (size, lambda: one.data.copy_from_host_async(address, size, stream)),
-        "device_to_host": (size, lambda: one.data.copy_to_host_async(address, size, stream)),
-    }
-    rates = {}
-    for name, (moved, call) in copies.items():
-        rates[name] = moved / 1e6 / time_calls(call, 20)["p50_ms"]
-    return rates
-
-
-def describe_gpu() -> dict[str, str]:
-    """Return name, driver, clocks, power and temperature as the driver tells them now."""
-    fields = ("name", "driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "power.draw", "temperature.gpu")
-    command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
-    values = ["unknown"] * len(fields)
-    if shutil.which(command[0]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        values = done.stdout.strip().split("\n")[0].split(", ") if done.returncode == 0 else values
-    return dict(zip(fields, values, strict=True))
 
 
 def measure(cells: int, preset: str, batches: list[int], repeats: int, threads: int) -> list[dict[str, Any]]:
@@ -213,6 +165,7 @@ def measure(cells: int, preset: str, batches: list[int], repeats: int, threads: 
         if not any([is_refused(name, chain, one, wanted) for one in sets]):
             one = row(STREAMED_BOUNDARY, cells, preset, batch, times, pixels.nbytes, clocks)
             rows.append(one | {"ceiling": "host_to_device"})
+        rows += measure_calls(Whole(cells, preset, batch, repeats), kernels, pixels, wanted)
     found = {"cells_found": int(wanted["counts"][0]), "threads_per_block": threads}
     return [one | found for one in rows]
 
@@ -231,14 +184,14 @@ def stream_steps(
     steps: list[Step], kernels: Kernels, sets: tuple[dict[str, Any], ...], pixels: Any
 ) -> Callable[[], Any]:
     """Return a call that copies pixels from pinned memory and runs steps; calls take turns, one stream per set."""
-    pinned = cupy.cuda.alloc_pinned_memory(pixels.nbytes)
-    np.frombuffer(pinned, np.uint8, pixels.nbytes)[...] = pixels.ravel()
+    pinned = kernels.pinned(pixels.shape, np.uint8)
+    pinned[...] = pixels
     cupy.cuda.Device(0).synchronize()  # these streams do not wait for the one that made the arrays
     turns = itertools.cycle([(cupy.cuda.Stream(non_blocking=True), arrays) for arrays in sets])
 
     def call() -> Any:
         stream, arrays = next(turns)
-        arrays["pixels"].data.copy_from_host_async(ctypes.c_void_p(pinned.ptr), pixels.nbytes, stream)
+        kernels.put_into(pinned, arrays["pixels"], stream)
         for step in steps:
             step.run(kernels, arrays, stream=stream)
         return stream
@@ -262,27 +215,9 @@ def is_refused(what: str, steps: list[Step], arrays: dict[str, Any], wanted: dic
     return bool(wrong)
 
 
-def row(
-    boundary: str, cells: int, preset: str, batch: int, times: dict[str, Any], moved: int, clocks: dict[str, str]
-) -> dict[str, Any]:
-    """Return one row; the numbers of the ceilings are added when all is measured."""
-    return {
-        "boundary": boundary,
-        "device": clocks["name"],
-        "gpu": clocks,
-        "frame": f"synthetic, {SIDE_PX} x {SIDE_PX} uint8, {DIFFERENT_FRAMES} different ones",
-        "cells_per_frame": cells,
-        "preset": preset,
-        "batch_frames": batch,
-        "frames_per_s": batch / times["s_per_call"],
-        **times,
-        "clock": "p50 and p95 of a batch by GPU events; frames per second by the host's clock over all repeats",
-        "gb_per_s": moved / 1e9 / times["s_per_call"],
-        "bytes": "inputs and outputs of each step once",
-        "ceiling": "copy",
-        "peak_pool_mb": cupy.get_default_memory_pool().total_bytes() / 1e6,
-        "parity": {"with": "CPU build", "frames": min(batch, DIFFERENT_FRAMES), "bytes_equal": True},
-    }
+def keep(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Write rows that lack their share of the ceilings, until all is measured."""
+    write_rows("device", rows, "cupy-cuda13x", folder=folder)
 
 
 def main() -> int:
@@ -291,8 +226,8 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--cells", type=int, nargs="+", default=[150, 600])
-    parser.add_argument("--presets", nargs="+", default=["paper-r", "phase"])
-    parser.add_argument("--batches", type=int, nargs="+", default=[64, 128, 256])
+    parser.add_argument("--presets", nargs="+", default=["phase", "paper-r"])
+    parser.add_argument("--batches", type=int, nargs="+", default=[64, 132, 264])
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--threads", type=int, default=512, help="of a block")
     options = parser.parse_args()
@@ -302,8 +237,11 @@ def main() -> int:
     for cells in options.cells:
         for preset in options.presets:
             rows += measure(cells, preset, options.batches, options.repeats, options.threads)
-            expected += len(options.batches) * (3 + len(make_steps(preset, SIDE_PX, SIDE_PX)))
-    after = measure_ceilings()
+            expected += len(options.batches) * (4 + len(LANES) + len(make_steps(preset, SIDE_PX, SIDE_PX)))
+            rows += measure_arrays(cells, preset, options.batches[0])
+            expected += 1
+            keep(rows, options.out)  # what is measured stays, whatever comes after it
+    after, matrices = measure_ceilings(), measure_matrices()
     ceilings = {name: max(before[name], after[name]) for name in before}  # GB/s; copy: read and written
     for one in rows:
         ceiling = ceilings[one["ceiling"]]
@@ -311,6 +249,7 @@ def main() -> int:
             "ceiling_gb_per_s": ceiling,
             "share_of_ceiling": one["gb_per_s"] / ceiling,
             "ceilings_gb_per_s": ceilings,
+            "matrix_tflop_per_s": matrices,
         }
         kind = f"{one['cells_per_frame']} cells, {one['preset']}, {one['batch_frames']} frames, {one['boundary']}"
         share = f"{one['share_of_ceiling']:.1%} of {one['ceiling']}"

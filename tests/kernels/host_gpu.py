@@ -109,6 +109,15 @@ def _view(address: int, size: int) -> Any:
     return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
 
 
+class _Pinned(bytearray):
+    """Page-locked memory."""
+
+    @property
+    def ptr(self) -> int:
+        """Where it begins."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self))
+
+
 class _Stream:
     def __init__(self, host: HostGpu, ptr: int) -> None:
         self._host, self.ptr = host, ptr
@@ -164,7 +173,7 @@ class HostGpu:
             Stream=lambda non_blocking: self.stream(1000 + next(self._numbers)) if non_blocking else None,
             get_current_stream=lambda: self.streams[-1],
             alloc=self._alloc,
-            alloc_pinned_memory=lambda size: bytearray(b"Z" * (size + 512)),  # a pool gives more than was asked for
+            alloc_pinned_memory=lambda size: _Pinned(b"Z" * (size + 512)),  # a pool gives more than was asked for
             runtime=SimpleNamespace(memcpyAsync=self._copy, memcpyHostToDevice=1, memcpyDeviceToHost=2),
         )
 
