@@ -73,6 +73,8 @@ def test_what_was_not_measured_says_why_and_what_to_do() -> None:
         (EQUAL, True),
         (DIFFERENT, False),
         (Parity(against="x", frames=0, equal={"labels": True}), False),
+        (Parity(against="x", frames=2, cells=0, equal={"labels": True}), False),
+        (Parity(against="x", frames=2, cells=7, equal={"labels": True}), True),
         (Parity(against="x", frames=2, equal={}), False),
         (Parity(against="x", frames=2, equal={}, largest_difference=0.02, tolerance=0.02), True),
         (Parity(against="x", frames=2, equal={}, largest_difference=0.03, tolerance=0.02), False),

@@ -30,7 +30,8 @@ def compare_cells(sample: FrameBatch, device: Device) -> Parity:
     """Compare labels and cells of a sample of frames, bit for bit."""
     found = _measure(sample, device)
     wanted = _measure(sample, reference_of(device))
-    return Parity(against=name_reference(device), frames=len(sample), equal=compare_measured(found, wanted))
+    equal = compare_measured(found, wanted)
+    return Parity(against=name_reference(device), frames=len(sample), cells=len(wanted[0]), equal=equal)
 
 
 def compare_measured(found: tuple[Cells, Any], wanted: tuple[Cells, Any]) -> dict[str, bool]:

@@ -39,6 +39,8 @@ class Parity(_Strict):
     """What the results were compared with."""
     frames: int
     """How many frames were compared."""
+    cells: int | None = None
+    """How many cells these frames have; null where no cells are compared. Frames without any prove nothing."""
     equal: dict[str, bool]
     """Results that must be equal bit for bit, such as labels and cells."""
     largest_difference: float | None = None
@@ -49,7 +51,7 @@ class Parity(_Strict):
     @property
     def holds(self) -> bool:
         """True when something was compared and all of it agrees."""
-        if self.frames < 1 or not (self.equal or self.tolerance is not None):
+        if self.frames < 1 or self.cells == 0 or not (self.equal or self.tolerance is not None):
             return False
         if (self.largest_difference is None) != (self.tolerance is None):
             return False
@@ -61,7 +63,8 @@ class Parity(_Strict):
         said = [f"{name} {'equal' if same else 'DIFFERENT'}" for name, same in self.equal.items()]
         if self.tolerance is not None:
             said.append(f"scores within {self.largest_difference:.2g} (allowed {self.tolerance:.2g})")
-        return f"{', '.join(said)}; {self.frames} frames against {self.against}"
+        having = "" if self.cells is None else f" with {self.cells} cells"
+        return f"{', '.join(said)}; {self.frames} frames{having} against {self.against}"
 
 
 class Row(_Strict):
@@ -83,7 +86,7 @@ class Row(_Strict):
     """What the frames are."""
     state: Literal["measured", "refused", "not measured"]
     batch_frames: int | None = None
-    """Frames a call; null where nothing was measured."""
+    """Frames a call, of whole runs frames a unit; null where nothing was measured."""
     frames_per_s: float | None = None
     """Frames of a call / its median time; of a whole run: all frames / its median time."""
     p50_ms: float | None = None

@@ -151,6 +151,7 @@ def compare_parts(bench: Bench, plate: Plate, store: Path, folder: Path) -> Pari
     return Parity(
         against=name_reference(device),
         frames=reference.n_processed,
+        cells=reference.n_cells,
         equal={"committed parts of cells": bool(wanted) and found == wanted},
     )
 
