@@ -16,10 +16,12 @@ from phasewell.frames import FrameBatch
 from phasewell.plate import Plate
 from phasewell.runs.simulated_plates import simulate
 
-SIDE_PX = 1000
+FRAME_PX = (904, 1224)
+"""Height and width: what the published networks saw, as pictures of 226 x 306 px."""
+FRAME_BYTES = FRAME_PX[0] * FRAME_PX[1]
 PIXEL_SIZE_UM = 0.87
 SEED = 0
-FRAME = f"simulated (seed {SEED}), {SIDE_PX} x {SIDE_PX} uint8, {PIXEL_SIZE_UM} um/px"
+FRAME = f"simulated (seed {SEED}), {FRAME_PX[0]} x {FRAME_PX[1]} uint8, {PIXEL_SIZE_UM} um/px"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Effort:
     @property
     def store_bytes(self) -> int:
         """What the store takes on disk, about."""
-        return self.frames * SIDE_PX * SIDE_PX * 101 // 100 + self.file_mib * 2**20
+        return self.frames * FRAME_BYTES * 101 // 100 + self.file_mib * 2**20
 
 
 def choose_effort(device: Device, quick: bool) -> Effort:
@@ -76,7 +78,7 @@ def make_plate(store: Path, effort: Effort) -> Plate:
         fields=effort.fields,
         times=effort.times,
         seed=SEED,
-        frame_shape=(SIDE_PX, SIDE_PX),
+        frame_shape=FRAME_PX,
         pixel_size_um=PIXEL_SIZE_UM,
     )
 

@@ -14,7 +14,8 @@ from phasewell.bench.boundaries import Bench, Say, measure_resident
 from phasewell.bench.ceilings import measure_ceilings
 from phasewell.bench.conditions import describe_conditions, installed_versions
 from phasewell.bench.documents import BenchDocument
-from phasewell.bench.frames import SIDE_PX, Effort, choose_effort, make_plate
+from phasewell.bench.frames import FRAME_BYTES, Effort, choose_effort, make_plate
+from phasewell.bench.network import measure_network, open_network
 from phasewell.bench.rows import REQUIRED, STORE_TO_TABLE, Row
 from phasewell.bench.verdict import judge
 from phasewell.bench.whole_runs import measure_store_to_table
@@ -55,6 +56,8 @@ def run_bench(
         bench = Bench(where, chosen, ceilings, conditions, say)
         rows: list[Row] = []
         rows += measure_resident(bench, plate)
+        network = open_network(bench, own)
+        rows += measure_network(bench, plate, network)
         rows += measure_store_to_table(bench, plate, store, own)
     return BenchDocument(
         quick=quick,
@@ -63,7 +66,7 @@ def run_bench(
         conditions=conditions,
         ceilings=ceilings.found,
         rows=tuple(rows),
-        verdict=judge(rows, ceilings, SIDE_PX * SIDE_PX),
+        verdict=judge(rows, ceilings, FRAME_BYTES),
         remembered=_remember(rows, conditions),
     )
 
@@ -104,7 +107,7 @@ def _remember(rows: Sequence[Row], conditions: dict[str, Any]) -> str:
             hardware=conditions["hardware"]["hardware"],
             boundary=row.boundary,
             preset=row.preset,
-            pixels_per_s=row.frames_per_s * SIDE_PX * SIDE_PX,
+            pixels_per_s=row.frames_per_s * FRAME_BYTES,
             code_version=conditions["code_version"],
             at=_now(),
         )

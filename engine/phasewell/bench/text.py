@@ -91,6 +91,10 @@ def _notes(document: BenchDocument) -> list[str]:
     lines += [f"parity, {boundary}: {told}" for boundary, told in compared]
     missing = dict.fromkeys((r.boundary, r.state, r.reason, r.remedy) for r in document.rows if r.frames_per_s is None)
     lines += [f"{state}, {boundary}: {reason}; {remedy}" for boundary, state, reason, remedy in missing]
+    if any((share or 0) > 1 for row in document.rows for share in (row.tflop_per_s_share, row.gb_per_s_share)):
+        lines.append(
+            "a share above 100 %: the ceiling was measured while others used the machine, or by a slower library"
+        )
     lines.append(f"kept for `phasewell plan`: {document.remembered}")
     return [*lines, ""]
 
