@@ -150,10 +150,10 @@ class ComputeConfig(_Section):
     """cpu, cuda:N, or auto: the first GPU, else the CPU."""
     engine: Literal["kernels", "arrays"] = "kernels"
     """kernels: fused, for speed. arrays: the readable specification of the same numbers."""
-    executor: Literal["serial", "dask"] = "serial"
-    """serial: one process. dask: a local cluster, or the scheduler named below."""
+    executor: Literal["serial", "dask", "dask-cuda"] = "serial"
+    """serial: one process. dask: a local cluster, or the scheduler named below. dask-cuda: one process a GPU."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Worker processes of the local cluster; 0 = one per core."""
+    """Worker processes of the local cluster; 0 = one per core, or one per GPU for dask-cuda."""
     scheduler: str | None = None
     """Address of a running Dask scheduler; left out = a local cluster."""
     cpu_fallback: bool = False

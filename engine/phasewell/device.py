@@ -109,6 +109,17 @@ class Device:
         """Return what this device is: model, memory and how much of it is free now, driver."""
         return gpu_facts(_import_cupy(), self.index) if self.is_gpu else cpu_facts()
 
+    def prove(self) -> None:
+        """Let the device compute one number; raises DeviceLostError when a GPU cannot any more."""
+        if self.is_gpu:
+            try:
+                with gpu_errors(), self.xp.cuda.Device(self.index):
+                    assert int(self.xp.ones(2, "int32").sum()) == 2
+            except (MemoryError, DeviceLostError):  # its memory may be somebody else's
+                raise
+            except Exception as error:
+                raise DeviceLostError(f"device {self.name}: does not compute ({error}); see `nvidia-smi`") from error
+
     def put(self, array: Any) -> Any:
         """Return `array` on this device: one copy to a GPU, none on the CPU."""
         return self.xp.asarray(array)

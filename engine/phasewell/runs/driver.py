@@ -29,8 +29,9 @@ from phasewell.runs.kept_labels import prepare_labels
 from phasewell.runs.ledger import Ledger, prepare_folders, restore_parts, retire_parts, scan_ledger
 from phasewell.runs.lock import RunLock
 from phasewell.runs.observation import Observer, ReportProgress, last_line
-from phasewell.runs.planning import Plan, count_workers, cut_leases, plan_plate
+from phasewell.runs.planning import Plan, cut_leases, plan_plate
 from phasewell.runs.receipts import Executor, TaskContext, WorkersLostError
+from phasewell.runs.sizing import size_run
 from phasewell.runs.unit_plan import UnitPlan
 
 _REBUILDS = 3  # in a row without one finished unit
@@ -87,7 +88,8 @@ def _run(config: Config, progress: ReportProgress | None, resume: str) -> RunRes
     plate = open_plate(config.plate.store)
     folder = config.run.output
     device = Device(config.compute.device, config.compute.engine)
-    executor = make_executor(config.compute, count_workers(plate, config, device))
+    sizes = size_run(plate, config, device)
+    executor = make_executor(config.compute, device, sizes.workers, sizes.gpu_bytes)
     with RunLock(folder), stop_on_signals() as stop, Observer(folder, progress) as observer:
         try:
             manifest = _run_locked(plate, config, executor, observer, stop)
@@ -157,7 +159,9 @@ def _execute(
 ) -> None:
     """Feed the executor until every unit is done; look at the disk and start again when workers are lost."""
     output = config.run.output
-    context = TaskContext(config, output, plan.plate_digest, plan.code_version, plan.device, plan.threads)
+    context = TaskContext(
+        config, output, plan.plate_digest, plan.code_version, plan.device, plan.sizes.threads, plan.sizes.batch_frames
+    )
     remaining: Sequence[UnitPlan] = plan.remaining
     failures = 0
     while remaining:

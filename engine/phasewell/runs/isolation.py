@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import time
 from collections import Counter
@@ -10,7 +11,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from phasewell.errors import StalledError
+from phasewell.device import Device
+from phasewell.errors import DeviceLostError, StalledError
 from phasewell.runs.receipts import CheckStop, Receipt, TaskContext
 from phasewell.runs.task import process_unit
 from phasewell.runs.unit_plan import UnitPlan
@@ -72,8 +74,15 @@ def _try_once(
 
 def _run(pipe: Connection, context: TaskContext, unit: UnitPlan, condemned: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver ends this process
+    sound = False
     try:
+        Device(context.device, context.config.compute.engine).prove()  # a broken GPU is no fault of a frame
+        sound = True
         outcome: Receipt | BaseException = process_unit(context, unit, condemned=condemned, enter=pipe.send)
+    except DeviceLostError as error:
+        if sound:
+            os._exit(1)  # as if the frame had killed the process
+        outcome = error
     except BaseException as error:  # noqa: BLE001 - whatever it is, the driver decides
         outcome = error
     pipe.send(outcome)

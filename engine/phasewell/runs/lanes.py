@@ -23,6 +23,7 @@ from phasewell.runs.receipts import TaskContext
 
 _LANES_PER_READER = 2
 _MOST_LANES = 16  # beyond, lanes would wait for the interpreter; more cores are threads of the kernels
+_WRITERS = 2
 _SHARE = 4  # batches that every lane gets at least, as far as there are frames
 _BATCH_BYTES = 64 << 20  # of the pixels of a batch on a CPU, or one frame
 
@@ -36,19 +37,26 @@ class Lane(Protocol):
 
 
 @dataclass(frozen=True)
-class Lanes:
-    """The lanes of a worker and the sizes of what lies around them."""
+class LaneSizes:
+    """How many of what a worker has: what its memory is projected from."""
 
-    lanes: Sequence[Lane]
+    n_lanes: int
     batch_frames: int
     n_readers: int
     n_writers: int
-    make_buffer: Callable[[], NDArray[np.uint8]]  # (batch_frames, height, width)
 
     @property
     def n_buffers(self) -> int:
         """One that each reader fills, one that each lane works on, and one that waits."""
-        return self.n_readers + len(self.lanes) + 1
+        return self.n_readers + self.n_lanes + 1
+
+
+@dataclass(frozen=True)
+class Lanes(LaneSizes):
+    """The lanes of a worker and what makes the buffers around them."""
+
+    lanes: Sequence[Lane]
+    make_buffer: Callable[[], NDArray[np.uint8]]  # (batch_frames, height, width)
 
 
 @dataclass(frozen=True)
@@ -65,21 +73,30 @@ class CpuLane:
 
 def plan_lanes(context: TaskContext, device: Device, frame_shape: tuple[int, int], n_frames: int | None) -> Lanes:
     """Return the lanes of this worker for `n_frames` frames in all; None where nobody knows."""
-    n_lanes, frames = count_lanes(device), batch_frames(device, frame_shape)
-    if n_frames is not None:
-        frames = max(min(frames, -(-n_frames // (_SHARE * n_lanes))), 1)
-    own = Device(device.name, device.engine, max(device.threads // n_lanes, 1))
-    lanes = [CpuLane(own, context.config)] * n_lanes
+    sizes = size_lanes(device, frame_shape, context.batch_frames, n_frames)
+    own = Device(device.name, device.engine, max(device.threads // sizes.n_lanes, 1))
 
     def make_buffer() -> NDArray[Any]:
-        return np.empty((frames, *frame_shape), np.uint8)
+        return np.empty((sizes.batch_frames, *frame_shape), np.uint8)
 
-    return Lanes(lanes, frames, -(-n_lanes // _LANES_PER_READER), 2, make_buffer)
+    lanes = [CpuLane(own, context.config)] * sizes.n_lanes
+    return Lanes(sizes.n_lanes, sizes.batch_frames, sizes.n_readers, sizes.n_writers, lanes, make_buffer)
+
+
+def size_lanes(
+    device: Device, frame_shape: tuple[int, int], planned_frames: int = 0, n_frames: int | None = None
+) -> LaneSizes:
+    """Return the sizes for a worker; `planned_frames` at once (0 = as the device takes), `n_frames` in all."""
+    n_lanes = count_lanes(device)
+    frames = planned_frames or batch_frames(device, frame_shape)
+    if n_frames is not None:
+        frames = max(min(frames, -(-n_frames // (_SHARE * n_lanes))), 1)
+    return LaneSizes(n_lanes, frames, -(-n_lanes // _LANES_PER_READER), _WRITERS)
 
 
 def count_lanes(device: Device) -> int:
-    """Return how many lanes a worker has on its device."""
-    return 1 if device.is_gpu or device.engine == "arrays" else min(device.threads, _MOST_LANES)
+    """Return how many lanes a worker has: as many as the device has threads, which on a GPU are those of its host."""
+    return 1 if device.engine == "arrays" else min(device.threads, _MOST_LANES)
 
 
 def batch_frames(device: Device, frame_shape: tuple[int, int]) -> int:

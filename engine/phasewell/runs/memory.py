@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from phasewell.errors import UsageError
 from phasewell.plate import Plate
+from phasewell.runs.lanes import LaneSizes
 from phasewell.segmentation import Recipe
 
 PROCESS_BYTES = 250_000_000  # interpreter and libraries of one Dask worker; 100 MB without Dask
 ARRAY_BYTES_PER_PX = 100  # segmentation and descriptors as arrays, per pixel of the frames of one call; measured 70
-KERNEL_BYTES_PER_PX = (
-    8  # by kernels: a batch as taken, its adjusted pixels, its labels of 4 bytes; each thread has scratch
-)
+KERNEL_BYTES_PER_PX = 8  # by kernels: numbers on quality, and labels of 4 bytes where they are kept
+LABELS_IN_WORK_BYTES = 512 << 20  # label images of units in work; fewer units are in work where they would take more
 CELL_BYTES = 19 * 8  # one row of the cell table before compression
 CELLS_PER_PX = 600 / 1_000_000  # a dense frame: 600 cells in 1000 x 1000
+GPU_CONTEXT_BYTES = 700_000_000  # of a process on a GPU: context and modules; assumed, not measured
 LABEL_BYTES_PER_PX = 0.05  # int32 labels under zstd, measured on simulated fields
 
 
@@ -29,18 +30,46 @@ def kernel_scratch_bytes(frame_shape: tuple[int, int], recipe: Recipe) -> int:
 
 
 def projected_task_bytes(
-    frame_shape: tuple[int, int], itemsize: int, n_fields: int, batch_frames: int, scratch_bytes: int | None = None
+    frame_shape: tuple[int, int],
+    itemsize: int,
+    n_fields: int,
+    lanes: LaneSizes,
+    scratch_bytes: int | None = None,
+    label_fields: int = 0,
 ) -> int:
-    """Return the peak memory of one worker: the unit's stored and 8-bit pixels, one batch in work, its table.
+    """Return the peak memory of one worker: the ring of frames, its lanes at work, tables and labels of its units.
 
-    `scratch_bytes` is what all threads of the kernels take; None for the engine `arrays`.
+    `itemsize` is that of the stored pixels, `scratch_bytes` what the kernels of one lane take; None for the engine
+    `arrays`. `label_fields` are the fields of a unit whose labels are kept.
     """
     pixels = frame_shape[0] * frame_shape[1]
-    unit = n_fields * pixels * (itemsize + 1)
+    ring = lanes.n_buffers * lanes.batch_frames * pixels
+    reading = lanes.n_readers * pixels * (itemsize + 2)  # a chunk as stored and decoded, its pixels in 8 bits
     per_px = ARRAY_BYTES_PER_PX if scratch_bytes is None else KERNEL_BYTES_PER_PX
-    working = min(batch_frames, n_fields) * pixels * per_px + (scratch_bytes or 0)
+    working = lanes.n_lanes * (lanes.batch_frames * pixels * per_px + (scratch_bytes or 0))
+    units = -(-lanes.n_buffers * lanes.batch_frames // max(n_fields, 1)) + lanes.n_writers + 1  # in work at once
     table = 3 * n_fields * int(pixels * CELLS_PER_PX) * CELL_BYTES  # arrays, Arrow copy, file bytes
-    return PROCESS_BYTES + unit + working + table
+    labels = min(units * label_fields * pixels * 4, max(LABELS_IN_WORK_BYTES, 2 * label_fields * pixels * 4))
+    return PROCESS_BYTES + ring + reading + working + units * table + labels
+
+
+def projected_gpu_bytes(frame_shape: tuple[int, int], recipe: Recipe, half: int, lanes: int, frames: int) -> int:
+    """Return the peak memory of one process on its GPU, with `lanes` lanes of `frames` frames at once.
+
+    `half` is that of the background's window in pixels. Raises UsageError for frames that the kernels cannot take.
+    """
+    from phasewell_kernels.results import lane_bytes
+
+    try:
+        lane = lane_bytes(frames, *frame_shape, half, recipe.as_numbers(*frame_shape))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return GPU_CONTEXT_BYTES + lanes * lane
+
+
+def projected_array_gpu_bytes(frame_shape: tuple[int, int], lanes: int, frames: int) -> int:
+    """Return the same for the engine `arrays`."""
+    return GPU_CONTEXT_BYTES + lanes * frames * frame_shape[0] * frame_shape[1] * ARRAY_BYTES_PER_PX
 
 
 def projected_disk_bytes(plate: Plate, n_frames: int, n_label_frames: int) -> int:

@@ -39,13 +39,6 @@ class _Batch:
     frames: list[tuple[UnitTask, FrameKey]] = field(default_factory=list)
 
 
-def process_lease(context: TaskContext, units: Sequence[UnitPlan]) -> list[Receipt]:
-    """Process units and return their receipts, in the order of their commits. This is what a Dask worker runs."""
-    receipts: list[Receipt] = []
-    process_units(context, units, receipts.append, lambda: None)
-    return receipts
-
-
 def process_units(context: TaskContext, units: Iterable[UnitPlan], take: TakeReceipt, check: CheckStop) -> None:
     """Bring units from the plate store to committed parts.
 

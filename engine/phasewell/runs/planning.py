@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +11,17 @@ from typing import Any
 
 from phasewell.config import Config, PlateConfig, load_config
 from phasewell.device import Device
-from phasewell.device_facts import DeviceFacts, host_memory_bytes
+from phasewell.device_facts import DeviceFacts
 from phasewell.errors import InputError, UsageError
 from phasewell.plate import FrameRecord, Plate, Unit, parse_well
 from phasewell.runs.code import code_version
+from phasewell.runs.forecast import expect_rate
 from phasewell.runs.kept_labels import KeptLabels
 from phasewell.runs.keys import cells_stage, run_id, unit_key
 from phasewell.runs.ledger import Ledger, scan_ledger
-from phasewell.runs.memory import kernel_scratch_bytes, projected_disk_bytes, projected_task_bytes
-from phasewell.runs.unit_plan import UnitPlan
-from phasewell.segmentation import make_recipe
-
-# pixels a second of one core or GPU; only lease sizes and the forecast rest on it, never a result
-_PIXELS_PER_S = {"arrays": 4e6, "kernels": 100e6, "gpu": 500e6}
-SAMPLE_FIELDS = 2  # fields per well and sampled time whose labels are kept for the report
+from phasewell.runs.memory import projected_disk_bytes
+from phasewell.runs.sizing import Sizes, size_run
+from phasewell.runs.unit_plan import SAMPLE_FIELDS, UnitPlan
 
 
 @dataclass(frozen=True)
@@ -40,18 +36,27 @@ class Plan:
     device: str
     facts: DeviceFacts
     executor: str
-    workers: int
-    threads: int  # of the kernels on a CPU, per worker
+    sizes: Sizes
     units: tuple[UnitPlan, ...]
     remaining: tuple[UnitPlan, ...]
     leases: tuple[tuple[UnitPlan, ...], ...]
     n_fields: int
-    projected_task_bytes: int
     disk_needed_bytes: int
     disk_free_bytes: int
     forecast_s: float
-    pixels_per_s: float  # of one worker: what leases and forecast assume
+    pixels_per_s: float  # of one worker: what leases and forecast rest on
+    rate_source: str
     ledger: Ledger
+
+    @property
+    def workers(self) -> int:
+        """Processes that compute at once."""
+        return self.sizes.workers
+
+    @property
+    def projected_task_bytes(self) -> int:
+        """Peak memory of one worker on its host."""
+        return self.sizes.host_bytes
 
     @property
     def n_expected(self) -> int:
@@ -75,31 +80,40 @@ class Plan:
             "facts": self.facts.to_dict(),
             "executor": self.executor,
             "workers": self.workers,
-            "threads": self.threads,
+            "threads": self.sizes.threads,
+            "batch_frames": self.sizes.batch_frames,
             "units": len(self.units),
             "units_done": len(self.units) - len(self.remaining),
             "units_remaining": [f"{unit.well}-t{unit.time:03d}" for unit in self.remaining],
             "frames_expected": self.n_expected,
             "frames_remaining": self.n_remaining,
             "leases": len(self.leases),
-            "memory_bytes_per_worker": self.projected_task_bytes,
+            "memory_bytes_per_worker": self.sizes.host_bytes,
+            "memory_bytes": self.workers * self.sizes.host_bytes,
+            "gpu_memory_bytes_per_worker": self.sizes.gpu_bytes,
             "disk_needed_bytes": self.disk_needed_bytes,
             "disk_free_bytes": self.disk_free_bytes,
             "forecast_minutes": round(self.forecast_s / 60, 1),
+            "pixels_per_s": self.pixels_per_s * self.workers,
+            "rate_source": self.rate_source,
         }
 
     def to_text(self) -> str:
         """Return the plan for people."""
         done = len(self.units) - len(self.remaining)
+        sizes, mb = self.sizes, 1e6
+        gpu = f", {sizes.gpu_bytes / mb:.0f} MB of its GPU" if sizes.gpu_bytes else ""
         return "\n".join(
             (
                 f"plate {self.plate}: {len(self.units)} units of {self.n_fields} fields, {self.n_expected} frames",
                 f"done already: {done} units; to do: {len(self.remaining)} units, {self.n_remaining} frames",
-                f"executor {self.executor}, {self.workers} workers on {self.device}, {len(self.leases)} tasks",
+                f"executor {self.executor}: {self.workers} workers of {sizes.threads} threads, each "
+                f"{sizes.batch_frames} frames at once; {len(self.leases)} leases",
                 f"device {self.facts.to_text()}",
-                f"forecast: about {self.forecast_s / 60:.1f} minutes",
-                f"memory: {self.projected_task_bytes / 1e6:.0f} MB a worker",
-                f"disk: {self.disk_needed_bytes / 1e6:.0f} MB needed, {self.disk_free_bytes / 1e6:.0f} MB free",
+                f"forecast: about {self.forecast_s / 60:.1f} minutes ({self.rate_source})",
+                f"memory: {sizes.host_bytes / mb:.0f} MB a worker{gpu}; {self.workers * sizes.host_bytes / mb:.0f} MB "
+                "in all on this host",
+                f"disk: {self.disk_needed_bytes / mb:.0f} MB needed, {self.disk_free_bytes / mb:.0f} MB free",
             )
         )
 
@@ -134,9 +148,9 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
     kept = KeptLabels(output)
     remaining = [unit for unit in units if not ledger.is_settled(unit.address) or not kept.holds(unit)]
     device = Device(config.compute.device, config.compute.engine)
-    workers = count_workers(plate, config, device)
-    threads = count_threads(config, device, workers)
-    rate = threads * _PIXELS_PER_S["gpu" if device.is_gpu else device.engine]
+    sizes, facts = size_run(plate, config, device), device.facts()
+    expected = expect_rate(facts, device, config, code)
+    rate = expected.pixels_per_s * (1 if device.is_gpu else sizes.threads)
     pixels = plate.frame_shape[0] * plate.frame_shape[1]
     n_frames = sum(unit.n_present for unit in remaining)
     return Plan(
@@ -146,59 +160,20 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
         code_version=code,
         output=output,
         device=device.name,
-        facts=device.facts(),
+        facts=facts,
         executor=config.compute.executor,
-        workers=workers,
-        threads=threads,
+        sizes=sizes,
         units=tuple(units),
         remaining=tuple(remaining),
-        leases=make_leases(remaining, pixels, rate, config.compute.lease_s, workers),
+        leases=make_leases(remaining, pixels, rate, config.compute.lease_s, sizes.workers),
         pixels_per_s=rate,
+        rate_source=expected.source,
         n_fields=len(plate.fields),
-        projected_task_bytes=_task_bytes(plate, config, device),
         disk_needed_bytes=projected_disk_bytes(plate, n_frames, sum(len(unit.label_fields) for unit in remaining)),
         disk_free_bytes=shutil.disk_usage(_existing_parent(output)).free,
-        forecast_s=n_frames * pixels / rate / workers,
+        forecast_s=n_frames * pixels / rate / sizes.workers,
         ledger=ledger,
     )
-
-
-def count_workers(plate: Plate, config: Config, device: Device) -> int:
-    """Return how many processes compute at once: one for `serial`, else as configured.
-
-    By default one per core, as far as the projected memory of a task lets them fit into this host.
-    Raises UsageError when the configured number of local processes does not fit.
-    """
-    if config.compute.executor == "serial":
-        return 1
-    task, memory = _task_bytes(plate, config, device), host_memory_bytes()
-    fitting = max(memory // task, 1)
-    if config.compute.scheduler is None and config.compute.workers > fitting:
-        raise UsageError(
-            f"compute.workers {config.compute.workers}: each needs about {task >> 20} MiB and this host has "
-            f"{memory >> 20} MiB; expected at most {fitting}"
-        )
-    cores = 1 if device.is_gpu else len(os.sched_getaffinity(0))
-    return config.compute.workers or min(cores, fitting)
-
-
-def count_threads(config: Config, device: Device, workers: int) -> int:
-    """Return how many threads the kernels of one worker run on: the cores of this host, shared by its workers.
-
-    One where only one can be used: on a GPU, by the engine `arrays`, and on the workers of a scheduler elsewhere.
-    """
-    if device.is_gpu or device.engine == "arrays" or config.compute.scheduler is not None:
-        return 1
-    return max(device.threads // workers, 1)
-
-
-def _task_bytes(plate: Plate, config: Config, device: Device) -> int:
-    itemsize, scratch = 1 if plate.dtype == "uint8" else 2, None
-    if device.engine == "kernels":
-        recipe = make_recipe(config.segmentation, plate.pixel_size_um)
-        threads = device.threads if config.compute.executor == "serial" else 1
-        scratch = threads * kernel_scratch_bytes(plate.frame_shape, recipe)
-    return projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), device.batch_frames, scratch)
 
 
 def select_units(plate: Plate, choice: PlateConfig) -> tuple[Unit, ...]:

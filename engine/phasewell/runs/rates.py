@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from collections.abc import Iterable
@@ -66,6 +67,8 @@ def _read(path: Path) -> list[MeasuredRate]:
     try:
         document: Any = json.loads(path.read_bytes())
         rates = [MeasuredRate(**entry) for entry in document["rates"]]
+        for rate in rates:
+            datetime.datetime.fromisoformat(rate.at)
     except (OSError, ValueError, TypeError, KeyError):
         return []
     return [rate for rate in rates if isinstance(rate.pixels_per_s, float | int) and rate.pixels_per_s > 0]

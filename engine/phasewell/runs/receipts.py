@@ -20,7 +20,8 @@ class TaskContext:
     plate_digest: str
     code_version: str
     device: str
-    threads: int = 1  # of the kernels on a CPU, per process
+    threads: int = 1  # of the kernels of a process, on a CPU; on a GPU its lanes
+    batch_frames: int = 0  # frames of a lane at once; 0 = as many as the device takes
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+SAMPLE_FIELDS = 2  # fields per well and sampled time whose labels are kept for the report
 
 
 @dataclass(frozen=True)
@@ -19,3 +22,8 @@ class UnitPlan:
     def address(self) -> tuple[str, int]:
         """(well, time), as the ledger knows it."""
         return self.well, self.time
+
+
+def count_label_fields(labels: Literal["none", "sample", "all"], n_fields: int) -> int:
+    """Return of how many fields of a unit labels are kept at most, as `run.labels` has it."""
+    return {"none": 0, "sample": min(SAMPLE_FIELDS, n_fields), "all": n_fields}[labels]

@@ -10,14 +10,13 @@ from typing import Any
 
 from phasewell.plate import FrameKey, Plate
 from phasewell.runs.lanes import Lanes
-from phasewell.runs.planning import SAMPLE_FIELDS
+from phasewell.runs.memory import LABELS_IN_WORK_BYTES
 from phasewell.runs.receipts import TaskContext
 from phasewell.runs.task import UnitTask
-from phasewell.runs.unit_plan import UnitPlan
+from phasewell.runs.unit_plan import UnitPlan, count_label_fields
 
 END: Any = object()  # last in a queue; each thread that takes it puts it back for the others
 _PATIENCE_S = 0.05  # how long a batch that has frames waits for more of them
-_LABEL_BYTES = 512 << 20  # of label images of units in work
 
 
 class StoppedError(Exception):
@@ -101,7 +100,7 @@ class UnitSource:
 def count_units(context: TaskContext, plate: Plate, lanes: Lanes) -> int:
     """Return how many units may be in work at once: enough to fill the ring, few enough for their label images."""
     n_fields = max(len(plate.fields), 1)
-    labelled = {"none": 0, "sample": SAMPLE_FIELDS, "all": n_fields}[context.config.run.labels]
+    labelled = count_label_fields(context.config.run.labels, n_fields)
     labels = labelled * plate.frame_shape[0] * plate.frame_shape[1] * 4
     count = -(-lanes.n_buffers * lanes.batch_frames // n_fields) + lanes.n_writers + 1
-    return max(min(count, _LABEL_BYTES // max(labels, 1)), 2)
+    return max(min(count, LABELS_IN_WORK_BYTES // max(labels, 1)), 2)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from phasewell.config import ComputeConfig
+from phasewell.device import Device
 from phasewell.runs.receipts import Executor
 
 
-def make_executor(compute: ComputeConfig, workers: int) -> Executor:
-    """Return the executor that the configuration names; the heavy ones are imported here, when asked for."""
+def make_executor(compute: ComputeConfig, device: Device, workers: int, gpu_bytes: int) -> Executor:
+    """Return the executor that the configuration names; the heavy ones are imported here, when asked for.
+
+    `workers` and `gpu_bytes` per worker are the plan's.
+    """
+    if compute.executor == "dask-cuda":
+        from phasewell.runs.executors.cuda_cluster import CudaExecutor
+
+        first = device.index
+        return CudaExecutor(tuple(range(first, first + workers)), gpu_bytes, compute.stall_timeout_s)
     if compute.executor == "dask":
         from phasewell.runs.executors.dask_cluster import DaskExecutor
 

@@ -10,5 +10,5 @@ from typing import Any
 def dask_setup(_worker: Any) -> None:
     """Ignore SIGINT, which a terminal sends to the whole process group: the driver ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("runs.task", "segmentation", "descriptors", "quality", "images.store"):
+    for name in ("runs.executors.worker_flow", "segmentation", "descriptors", "quality", "images.store"):
         importlib.import_module(f"phasewell.{name}")
