@@ -23,7 +23,7 @@ struct RowVectors {
 
 PW_DEVICE RowVectors read_offsets(const uint8_t* row, int32_t x, int32_t width, uint8_t base, uint8_t reach) {
   if (!row) return {Vector8{}, Vector8{}};
-  Vector8 levels = Vector8{} + (uint8_t)(base + reach + 1);  // not background-like
+  Vector8 levels = fill((uint8_t)(base + reach + 1));  // not background-like
   if (x + LANES_8 <= width) {
     levels = read_vector<Vector8>(row + x);
   } else {

@@ -11,11 +11,11 @@
 #ifndef PHASEWELL_DISTANCE_CUH
 #define PHASEWELL_DISTANCE_CUH
 #include "plane.cuh"
+#include "vectors.cuh"
 
 #if !defined(PW_CUDA) && !defined(PW_EMULATED)
 #define PW_ROWS  // a block of one thread works along rows; others by pixels
-#if defined(__AVX512BW__)
-#include <immintrin.h>
+#ifdef PW_WIDE_VECTORS
 #define PW_DISTANCE_VECTORS
 #endif
 #endif
@@ -83,14 +83,22 @@ PW_BLOCK_CODE void measure_columns(const uint64_t* plane, int32_t height, int32_
 
 #ifdef PW_ROWS
 PW_DEVICE void near_column_word(uint64_t word, const uint8_t* __restrict__ before, uint8_t* __restrict__ at, bool second) {
-#ifdef PW_DISTANCE_VECTORS
-  const __m512i step = _mm512_add_epi8(_mm512_loadu_si512(before), _mm512_set1_epi8(1));
-  const __m512i other = second ? _mm512_loadu_si512(at) : _mm512_set1_epi8((char)NEAR_PX);
-  _mm512_storeu_si512(at, _mm512_maskz_min_epu8(word, step, other));
+  if (word == 0) {
+    for (int32_t x = 0; x < 64 && !second; ++x) at[x] = 0;
+    return;
+  }
+#ifdef PW_VECTORS
+  for (int32_t x = 0; x < 64; x += LANES_8) {
+    const Vector8 step = read_vector<Vector8>(before + x) + (uint8_t)1;
+    const Vector8 other = second ? read_vector<Vector8>(at + x) : fill((uint8_t)NEAR_PX);
+    write_vector(at + x, choose(mask_8(word >> x), smaller(step, other), Vector8{}));
+  }
 #else
+  uint8_t inside[64];
+  unpack_bits(word, inside);
   for (int32_t x = 0; x < 64; ++x) {
-    const int32_t limit = second ? at[x] : NEAR_PX, step = before[x] + 1;
-    at[x] = (uint8_t)(word >> x & 1 ? low(step, limit) : 0);
+    const uint8_t limit = second ? at[x] : (uint8_t)NEAR_PX, step = (uint8_t)(before[x] + 1);
+    at[x] = (uint8_t)((step < limit ? step : limit) & inside[x]);
   }
 #endif
 }
@@ -109,27 +117,25 @@ PW_DEVICE void near_columns(const uint64_t* plane, int32_t height, int32_t width
 // Sixteenths of the 64 pixels at `squares`, whose neighbours up to NEAR_PX away can be read; only those of `word` count.
 // Returns whether one of them is too far away for 16 bits.
 PW_DEVICE bool search_word(const uint16_t* __restrict__ squares, uint64_t word, uint16_t* __restrict__ sixteenths) {
-#ifdef PW_DISTANCE_VECTORS
-  uint64_t far = 0;
-  for (int32_t half = 0; half < 64; half += 32) {
-    const auto mine = (__mmask32)(word >> half);
-    const uint16_t* at = squares + half;
-    __m512i best = _mm512_maskz_loadu_epi16(mine, at);
+#ifdef PW_VECTORS
+  Vector16 farthest = {};
+  for (int32_t x = 0; x < 64; x += LANES_16) {
+    const uint64_t mine = word >> x & ALL_LANES_16;
+    if (mine == 0) {
+      write_vector(sixteenths + x, Vector16{});
+      continue;
+    }
+    const uint16_t* at = squares + x;
+    Vector16 best = choose(mask_16(mine), read_vector<Vector16>(at), Vector16{});
     for (int32_t step = 1; step < NEAR_PX; ++step) {
-      const __m512i square = _mm512_set1_epi16((short)(step * step));
-      if (!_mm512_cmpgt_epu16_mask(best, square)) break;
-      const __m512i nearer = _mm512_min_epu16(_mm512_loadu_si512(at - step), _mm512_loadu_si512(at + step));
-      best = _mm512_min_epu16(best, _mm512_add_epi16(nearer, square));
+      const Vector16 square = fill((uint16_t)(step * step));
+      if (!any_above(best, square)) break;
+      best = smaller(best, smaller(read_vector<Vector16>(at - step), read_vector<Vector16>(at + step)) + square);
     }
-    far |= _mm512_cmpge_epu16_mask(best, _mm512_set1_epi16((short)NEAR_SQUARE));
-    for (int32_t part = 0; part < 2; ++part) {
-      const __m256i narrow = part ? _mm512_extracti64x4_epi64(best, 1) : _mm512_castsi512_si256(best);
-      const __m512 wide = _mm512_cvtepi32_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 8));
-      const __m256i roots = _mm512_cvtepi32_epi16(_mm512_cvttps_epi32(_mm512_sqrt_ps(wide)));
-      _mm256_storeu_si256((__m256i*)(sixteenths + half + part * 16), roots);
-    }
+    farthest = larger(farthest, best);
+    write_vector(sixteenths + x, narrow(root_floors(widen(best, 0) << 8), root_floors(widen(best, 1) << 8)));
   }
-  return far != 0;
+  return any_above(farthest, fill((uint16_t)(NEAR_SQUARE - 1)));
 #else
   int32_t most_of_all = 0;
   for (int32_t part = 0; part < 64; part += 16) {

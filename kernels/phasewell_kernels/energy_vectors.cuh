@@ -25,7 +25,7 @@ PW_DEVICE uint32_t divide(uint32_t n, Divisor by) { return (uint32_t)(((uint64_t
 #ifdef PW_VECTORS
 PW_DEVICE Vector32 divide(Vector32 n, Divisor by) {
   if (by.multiplier == 1u << 31) return n >> (by.shift - 31);  // by a power of two
-  return multiply_high(n, Vector32{} + by.multiplier, by.shift);
+  return multiply_high(n, fill(by.multiplier), by.shift);
 }
 
 // squared gradients of columns [x, x + LANES_16) of three rows
@@ -66,7 +66,7 @@ PW_DEVICE void sum_windows_vector(const uint32_t* __restrict__ column, int32_t h
                                   uint32_t* __restrict__ total) {
   uint32_t start = 0;
   for (int32_t x = -half - 1; x < half; ++x) start += column[x];
-  Vector32 before = Vector32{} + start;
+  Vector32 before = fill(start);
   for (int32_t x = 0; x < width; x += LANES_32) {
     const Vector32 enters = read_vector<Vector32>(column + x + half);
     const Vector32 sums = sum_lanes(enters - read_vector<Vector32>(column + x - half - 1));
@@ -109,7 +109,7 @@ PW_DEVICE void find_levels_vector(const uint32_t* __restrict__ energy, int32_t w
     for (int32_t i = 0; i < 4; ++i) found[i] = find_levels(read_vector<Vector32>(energy + x + i * LANES_32), table);
     const Vector8 narrowed = narrow(narrow(found[0], found[1]), narrow(found[2], found[3]));
     write_vector(levels + x, narrowed);
-    uint64_t large = bits_above(narrowed, Vector8{} + (uint8_t)254);
+    uint64_t large = bits_above(narrowed, fill((uint8_t)254));
     if (width - x < 64) large &= ((uint64_t)1 << (width - x)) - 1;
     for (; large; large &= large - 1) {
       const int32_t i = lowest_bit(large);
@@ -122,7 +122,7 @@ PW_DEVICE void find_levels_vector(const uint32_t* __restrict__ energy, int32_t w
 // energies beyond the width, up to a whole word, are 0
 PW_DEVICE void reduce_vector(const uint32_t* __restrict__ energy, int32_t width, Divisor by, int32_t floor,
                              uint16_t* __restrict__ kept, uint16_t* __restrict__ reduced, uint64_t* __restrict__ hot) {
-  const Vector16 least = Vector16{} + (uint16_t)low(floor, 65535);
+  const Vector16 least = fill((uint16_t)low(floor, 65535));
   for (int32_t w = 0; w * 64 < width; ++w) {
     uint64_t bits = 0;
     for (int32_t x = w * 64; x < w * 64 + 64; x += LANES_16) {
@@ -135,10 +135,6 @@ PW_DEVICE void reduce_vector(const uint32_t* __restrict__ energy, int32_t width,
     hot[w] = bits;
   }
 }
-
-PW_DEVICE Vector8 fill(uint8_t value) { return Vector8{} + value; }
-PW_DEVICE Vector16 fill(uint16_t value) { return Vector16{} + value; }
-PW_DEVICE Vector32 fill(uint32_t value) { return Vector32{} + value; }
 
 // as pack_above
 template <typename Energy>

@@ -37,5 +37,17 @@ PW_DEVICE uint64_t pack_bits(int32_t count, Test test) {
   return bits;
 }
 
+#if !defined(PW_CUDA) && !defined(PW_EMULATED)
+// flags[x] (64) = bit x of the word, as 0 or 255
+PW_DEVICE void unpack_bits(uint64_t word, uint8_t* flags) {
+  for (int32_t i = 0; i < 8; ++i) {
+    const uint64_t byte = word >> (8 * i) & 255, places = byte * 0x0101010101010101 & 0x8040201008040201;
+    const uint64_t set = ((places + 0x7f7f7f7f7f7f7f7f) | places) & 0x8080808080808080;  // byte k: its bit k, on top
+    const uint64_t all = (set >> 7) * 255;
+    __builtin_memcpy(flags + 8 * i, &all, 8);
+  }
+}
+#endif
+
 }  // namespace pw
 #endif

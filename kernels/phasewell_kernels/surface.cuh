@@ -40,17 +40,17 @@ PW_DEVICE void add_rows(const T* __restrict__ a, const T* __restrict__ b, const 
 // the bits of `word` whose sums of five columns exceed the limit
 PW_DEVICE uint64_t above_limit(const uint16_t* __restrict__ sums, uint64_t word, int32_t limit) {
   uint64_t above = 0;
-#ifdef PW_DISTANCE_VECTORS
-  for (int32_t half = 0; half < 64; half += 32) {
-    const uint16_t* at = sums + half;
-    __m512i sum = _mm512_loadu_si512(at);
+#ifdef PW_VECTORS
+  for (int32_t x = 0; x < 64; x += LANES_16) {
+    Vector16 sum = read_vector<Vector16>(sums + x);
     for (int32_t out = 1; out <= SMOOTHING_HALF; ++out)
-      sum = _mm512_add_epi16(sum, _mm512_add_epi16(_mm512_loadu_si512(at - out), _mm512_loadu_si512(at + out)));
-    above |= (uint64_t)_mm512_cmpgt_epu16_mask(sum, _mm512_set1_epi16((short)limit)) << half;
+      sum += read_vector<Vector16>(sums + x - out) + read_vector<Vector16>(sums + x + out);
+    above |= bits_above(sum, fill((uint16_t)limit)) << x;
   }
 #else
-  for (int32_t x = 0; x < 64; ++x)
-    above |= (uint64_t)(sums[x - 2] + sums[x - 1] + sums[x] + sums[x + 1] + sums[x + 2] > limit) << x;
+  above = pack_bits(64, [=](int32_t x) {
+    return (uint8_t)(sums[x - 2] + sums[x - 1] + sums[x] + sums[x + 1] + sums[x + 2] > limit ? 1 : 0);
+  });
 #endif
   return above & word;
 }
@@ -117,10 +117,10 @@ PW_DEVICE void smooth_word(const T* __restrict__ sums, uint64_t word, T* __restr
                        (uint32_t)sums[x + 2]);
     sum[x] = five ? five : (T)1;
   }
-#ifdef PW_DISTANCE_VECTORS
-  if (sizeof(T) == 2) {
-    _mm512_storeu_si512(heights, _mm512_maskz_loadu_epi16((__mmask32)word, sum));
-    _mm512_storeu_si512(heights + 32, _mm512_maskz_loadu_epi16((__mmask32)(word >> 32), sum + 32));
+#ifdef PW_VECTORS
+  if constexpr (sizeof(T) == 2) {
+    for (int32_t x = 0; x < 64; x += LANES_16)
+      write_vector(heights + x, choose(mask_16(word >> x), read_vector<Vector16>(sum + x), Vector16{}));
     return;
   }
 #endif

@@ -36,6 +36,12 @@ typedef int16_t Signed16 __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t Signed32 __attribute__((vector_size(VECTOR_BYTES)));
 constexpr int32_t LANES_8 = VECTOR_BYTES, LANES_16 = VECTOR_BYTES / 2, LANES_32 = VECTOR_BYTES / 4;
 
+constexpr uint64_t ALL_LANES_16 = ((uint64_t)1 << LANES_16) - 1;
+
+PW_DEVICE Vector8 fill(uint8_t value) { return Vector8{} + value; }
+PW_DEVICE Vector16 fill(uint16_t value) { return Vector16{} + value; }
+PW_DEVICE Vector32 fill(uint32_t value) { return Vector32{} + value; }
+
 template <typename V>
 PW_DEVICE V read_vector(const void* at) {
   V value;
@@ -58,21 +64,19 @@ PW_DEVICE void write_part(void* at, V value, int32_t bytes) {
 
 #ifdef PW_WIDE_VECTORS
 PW_DEVICE Vector16 widen(const uint8_t* at) { return (Vector16)_mm512_cvtepu8_epi16(read_vector<HalfVector>(at)); }
-PW_DEVICE Vector32 widen(const uint16_t* at) { return (Vector32)_mm512_cvtepu16_epi32(read_vector<HalfVector>(at)); }
 // quarters of both, in the order that packing leaves, back to the order of lanes
 PW_DEVICE Vector order_packed(Vector v) {
   return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v);
 }
+PW_DEVICE Vector8 smaller(Vector8 a, Vector8 b) { return (Vector8)_mm512_min_epu8((Vector)a, (Vector)b); }
 PW_DEVICE Vector16 larger(Vector16 a, Vector16 b) { return (Vector16)_mm512_max_epu16((Vector)a, (Vector)b); }
 PW_DEVICE Vector16 smaller(Vector16 a, Vector16 b) { return (Vector16)_mm512_min_epu16((Vector)a, (Vector)b); }
-PW_DEVICE Vector32 larger(Vector32 a, Vector32 b) { return (Vector32)_mm512_max_epu32((Vector)a, (Vector)b); }
 #else
 PW_DEVICE Vector16 widen(const uint8_t* at) { return (Vector16)_mm256_cvtepu8_epi16(read_vector<HalfVector>(at)); }
-PW_DEVICE Vector32 widen(const uint16_t* at) { return (Vector32)_mm256_cvtepu16_epi32(read_vector<HalfVector>(at)); }
 PW_DEVICE Vector order_packed(Vector v) { return _mm256_permute4x64_epi64(v, 0xd8); }
+PW_DEVICE Vector8 smaller(Vector8 a, Vector8 b) { return (Vector8)_mm256_min_epu8((Vector)a, (Vector)b); }
 PW_DEVICE Vector16 larger(Vector16 a, Vector16 b) { return (Vector16)_mm256_max_epu16((Vector)a, (Vector)b); }
 PW_DEVICE Vector16 smaller(Vector16 a, Vector16 b) { return (Vector16)_mm256_min_epu16((Vector)a, (Vector)b); }
-PW_DEVICE Vector32 larger(Vector32 a, Vector32 b) { return (Vector32)_mm256_max_epu32((Vector)a, (Vector)b); }
 #endif
 
 // lanes of two vectors one after the other, clipped; those of 32 bits are below 2^31
@@ -84,7 +88,7 @@ PW_DEVICE Vector16 narrow(Vector32 a, Vector32 b) {
 #endif
 }
 PW_DEVICE Vector8 narrow(Vector16 a, Vector16 b) {
-  const Vector16 most = Vector16{} + (uint16_t)255;
+  const Vector16 most = fill((uint16_t)255);
 #ifdef PW_WIDE_VECTORS
   return (Vector8)order_packed(_mm512_packus_epi16((Vector)smaller(a, most), (Vector)smaller(b, most)));
 #else
@@ -109,6 +113,101 @@ PW_DEVICE uint64_t bits_above(Vector16 a, Vector16 b) {
 PW_DEVICE uint64_t bits_above(Vector32 a, Vector32 b) {
   const Vector kept = _mm256_cmpeq_epi32(_mm256_max_epu32((Vector)a, (Vector)b), (Vector)b);
   return ~_mm256_movemask_ps(_mm256_castsi256_ps(kept)) & 0xff;
+}
+#endif
+
+// Which lanes of 8 or 16 bits: bits of a register, or lanes of all ones. & and | work on both.
+#ifdef PW_WIDE_VECTORS
+typedef __mmask64 Mask8;
+typedef __mmask32 Mask16;
+PW_DEVICE Mask8 mask_8(uint64_t bits) { return bits; }
+PW_DEVICE Mask16 mask_16(uint64_t bits) { return (Mask16)bits; }
+PW_DEVICE uint64_t bits_of(Mask16 mask) { return mask; }
+PW_DEVICE Mask16 equal(Vector16 a, Vector16 b) { return _mm512_cmpeq_epi16_mask((Vector)a, (Vector)b); }
+PW_DEVICE Mask16 negative(Vector16 v) { return _mm512_movepi16_mask((Vector)v); }
+PW_DEVICE Vector8 choose(Mask8 mask, Vector8 a, Vector8 b) {
+  return (Vector8)_mm512_mask_mov_epi8((Vector)b, mask, (Vector)a);
+}
+PW_DEVICE Vector16 choose(Mask16 mask, Vector16 a, Vector16 b) {
+  return (Vector16)_mm512_mask_mov_epi16((Vector)b, mask, (Vector)a);
+}
+PW_DEVICE bool any(Mask16 mask) { return mask != 0; }
+PW_DEVICE bool any_above(Vector16 a, Vector16 b) { return bits_above(a, b) != 0; }
+#else
+typedef Vector8 Mask8;
+typedef Vector16 Mask16;
+PW_DEVICE Mask8 mask_8(uint64_t bits) {
+  const Vector spread = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const Vector bytes = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)(uint32_t)bits), spread);
+  const Vector places = _mm256_set1_epi64x((int64_t)0x8040201008040201);
+  return (Mask8)_mm256_cmpeq_epi8(_mm256_and_si256(bytes, places), places);
+}
+PW_DEVICE Mask16 mask_16(uint64_t bits) {
+  const Vector places = (Vector)(Vector16{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768});
+  return (Mask16)_mm256_cmpeq_epi16(_mm256_and_si256(_mm256_set1_epi16((int16_t)(uint16_t)bits), places), places);
+}
+PW_DEVICE uint64_t bits_of(Mask16 mask) {
+  const Vector v = (Vector)mask;
+  return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+}
+PW_DEVICE Mask16 equal(Vector16 a, Vector16 b) { return (Mask16)_mm256_cmpeq_epi16((Vector)a, (Vector)b); }
+PW_DEVICE Mask16 negative(Vector16 v) { return (Mask16)((Signed16)v >> 15); }
+PW_DEVICE Vector8 choose(Mask8 mask, Vector8 a, Vector8 b) {
+  return (Vector8)_mm256_blendv_epi8((Vector)b, (Vector)a, (Vector)mask);
+}
+PW_DEVICE Vector16 choose(Mask16 mask, Vector16 a, Vector16 b) {
+  return (Vector16)_mm256_blendv_epi8((Vector)b, (Vector)a, (Vector)mask);
+}
+PW_DEVICE bool any(Mask16 mask) { return !_mm256_testz_si256((Vector)mask, (Vector)mask); }
+PW_DEVICE bool any_above(Vector16 a, Vector16 b) {
+  const Vector more = _mm256_subs_epu16((Vector)a, (Vector)b);
+  return !_mm256_testz_si256(more, more);
+}
+#endif
+
+// Lane i becomes its neighbour, lane i - 1 or i + 1; that of the outermost lane stands in the vector before or behind.
+#ifdef PW_WIDE_VECTORS
+PW_DEVICE Vector16 lanes_on_left(Vector16 v, Vector16 before) {
+  const Vector quarters = _mm512_alignr_epi64((Vector)v, (Vector)before, 6);
+  return (Vector16)_mm512_alignr_epi8((Vector)v, quarters, 14);
+}
+PW_DEVICE Vector16 lanes_on_right(Vector16 v, Vector16 behind) {
+  const Vector quarters = _mm512_alignr_epi64((Vector)behind, (Vector)v, 2);
+  return (Vector16)_mm512_alignr_epi8(quarters, (Vector)v, 2);
+}
+#else
+PW_DEVICE Vector16 lanes_on_left(Vector16 v, Vector16 before) {
+  const Vector halves = _mm256_permute2x128_si256((Vector)before, (Vector)v, 0x21);
+  return (Vector16)_mm256_alignr_epi8((Vector)v, halves, 14);
+}
+PW_DEVICE Vector16 lanes_on_right(Vector16 v, Vector16 behind) {
+  const Vector halves = _mm256_permute2x128_si256((Vector)v, (Vector)behind, 0x21);
+  return (Vector16)_mm256_alignr_epi8(halves, (Vector)v, 2);
+}
+#endif
+
+// Lanes whose bit is set, 0 in the others, whose memory is not touched.
+#ifdef PW_WIDE_VECTORS
+PW_DEVICE Vector32 read_lanes(const int32_t* at, uint64_t bits) {
+  return (Vector32)_mm512_maskz_loadu_epi32((__mmask16)bits, at);
+}
+PW_DEVICE void write_lanes(int32_t* at, Vector32 v, uint64_t bits) {
+  _mm512_mask_storeu_epi32(at, (__mmask16)bits, (Vector)v);
+}
+PW_DEVICE uint64_t bits_unequal(Vector32 a, Vector32 b) { return _mm512_cmpneq_epi32_mask((Vector)a, (Vector)b); }
+#else
+PW_DEVICE Vector mask_32(uint64_t bits) {
+  const Vector places = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int32_t)(uint32_t)bits), places), places);
+}
+PW_DEVICE Vector32 read_lanes(const int32_t* at, uint64_t bits) {
+  return (Vector32)_mm256_maskload_epi32(at, mask_32(bits));
+}
+PW_DEVICE void write_lanes(int32_t* at, Vector32 v, uint64_t bits) {
+  _mm256_maskstore_epi32(at, mask_32(bits), (Vector)v);
+}
+PW_DEVICE uint64_t bits_unequal(Vector32 a, Vector32 b) {
+  return ~_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32((Vector)a, (Vector)b))) & 0xff;
 }
 #endif
 
@@ -186,16 +285,24 @@ PW_DEVICE Vector16 repeat_words(Vector16 v, int32_t word, int32_t half) {
 #endif
 }
 
-// first or second half of the lanes of signed bytes
-PW_DEVICE Vector16 widen_signed(Vector8 v, int32_t half) {
+// first or second half of the lanes
 #ifdef PW_WIDE_VECTORS
-  const HalfVector lanes = half ? _mm512_extracti64x4_epi64((Vector)v, 1) : _mm512_castsi512_si256((Vector)v);
-  return (Vector16)_mm512_cvtepi8_epi16(lanes);
-#else
-  const HalfVector lanes = half ? _mm256_extracti128_si256((Vector)v, 1) : _mm256_castsi256_si128((Vector)v);
-  return (Vector16)_mm256_cvtepi8_epi16(lanes);
-#endif
+PW_DEVICE HalfVector half_of(Vector v, int32_t half) {
+  return half ? _mm512_extracti64x4_epi64(v, 1) : _mm512_castsi512_si256(v);
 }
+PW_DEVICE Vector32 widen(Vector16 v, int32_t half) { return (Vector32)_mm512_cvtepu16_epi32(half_of((Vector)v, half)); }
+PW_DEVICE Vector16 widen_signed(Vector8 v, int32_t half) {
+  return (Vector16)_mm512_cvtepi8_epi16(half_of((Vector)v, half));
+}
+#else
+PW_DEVICE HalfVector half_of(Vector v, int32_t half) {
+  return half ? _mm256_extracti128_si256(v, 1) : _mm256_castsi256_si128(v);
+}
+PW_DEVICE Vector32 widen(Vector16 v, int32_t half) { return (Vector32)_mm256_cvtepu16_epi32(half_of((Vector)v, half)); }
+PW_DEVICE Vector16 widen_signed(Vector8 v, int32_t half) {
+  return (Vector16)_mm256_cvtepi8_epi16(half_of((Vector)v, half));
+}
+#endif
 
 // whether any lane is negative
 PW_DEVICE bool any_negative(Signed16 v) {
@@ -212,6 +319,15 @@ PW_DEVICE Vector32 float_bits(Vector32 v) {
   return (Vector32)_mm512_castps_si512(_mm512_cvtepi32_ps((Vector)v));
 #else
   return (Vector32)_mm256_castps_si256(_mm256_cvtepi32_ps((Vector)v));
+#endif
+}
+
+// the floors of the roots of integers below 2^24 that are correctly rounded in floats
+PW_DEVICE Vector32 root_floors(Vector32 v) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector32)_mm512_cvttps_epi32(_mm512_sqrt_ps(_mm512_cvtepi32_ps((Vector)v)));
+#else
+  return (Vector32)_mm256_cvttps_epi32(_mm256_sqrt_ps(_mm256_cvtepi32_ps((Vector)v)));
 #endif
 }
 
