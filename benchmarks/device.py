@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -61,14 +62,16 @@ class Session:
         if limit < TOO_SHORT_S:
             return self.note(step, None, 0.0, "not begun: no time left")
         start, environment = time.monotonic(), self.environment | dict(extra or {})
+        child = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
-            done = subprocess.run(
-                command, cwd=cwd, env=environment, timeout=limit, check=False,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-            status, output, why = done.returncode, done.stdout or b"", ""
-        except subprocess.TimeoutExpired as error:
-            status, output, why = 124, error.stdout or b"", f"stopped after {limit:.0f} s"
+            output, why = child.communicate(timeout=limit)[0], ""
+            status = child.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # with what it has started
+            output, why = child.communicate()[0], f"stopped after {limit:.0f} s"
+            status = 124
         text = output.decode(errors="replace")
         with (self.out / "device.log").open("a") as log:
             log.write(f"\n===== {step}: {' '.join(command)}\n{text}\n")

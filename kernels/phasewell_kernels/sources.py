@@ -18,6 +18,7 @@ OPTIONS = ("-std=c++17", "--fmad=false")
 CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 
 _ENTRY = re.compile(r"^PW_KERNEL\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)", re.MULTILINE)
+_ENTRY_POINTS = re.compile(r"^#ifdef PW_CUDA\n(?:(?!#).*\n)*?PW_KERNEL(?:.*\n)*?#endif\n", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 
 
@@ -42,7 +43,10 @@ def entry_points() -> dict[str, Entry]:
 
 
 def flat_source(file: str) -> str:
-    """Return a .cuh file with every .cuh it includes in place, each once, so that a compiler cache sees all of it."""
+    """Return a .cuh file with every .cuh it includes in place, each once, so that a compiler cache sees all of it.
+
+    The entry points of those it includes are left out: compiling them again would more than double the time.
+    """
     seen: set[str] = set()
 
     def expand(name: str) -> str:
@@ -50,6 +54,8 @@ def flat_source(file: str) -> str:
             return ""
         seen.add(name)
         text = (SOURCES / name).read_text()
+        if name != file:
+            text = _ENTRY_POINTS.sub("", text)
         return _INCLUDE.sub(lambda found: expand(found[1]), text)
 
     return expand(file)

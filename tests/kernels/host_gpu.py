@@ -7,9 +7,11 @@ launch, and the bytes behind it are watched.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import itertools
+import re
 import shutil
 import subprocess
 import tempfile
@@ -31,13 +33,15 @@ HOPPER = {"MaxSharedMemoryPerBlockOptin": 232448}
 
 @functools.cache
 def _folder() -> Any:
-    return tempfile.TemporaryDirectory(prefix="gpu_on_host_")
+    folder = tempfile.TemporaryDirectory(prefix="gpu_on_host_")
+    atexit.register(folder.cleanup)
+    return folder
 
 
 @functools.cache
 def _library(source: str) -> ctypes.CDLL:
     # the one declaration of shared memory that is not a definition stays one
-    calls = "".join(_calling(name) for name in entry_points() if f" {name}(" in source)
+    calls = "".join(_calling(name) for name in entry_points() if re.search(rf"^PW_KERNEL .*\b{name}\(", source, re.M))
     library = _compile(source.replace("extern __shared__", "extern") + calls, "-std=c++17", "-include", HEADER)
     library.pw_shared_memory.restype = ctypes.c_void_p
     return library

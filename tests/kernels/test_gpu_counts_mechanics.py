@@ -142,6 +142,10 @@ def test_a_source_holds_all_it_includes_once() -> None:
         source = flat_source(file)
         assert '.cuh"' not in source.replace("// ", "")
         assert source.count("#define PHASEWELL_GRID_CUH") == 1
+        own = [name for name, entry in entry_points().items() if entry.file == file]
+        assert len(re.findall(r"^PW_KERNEL ", source, re.MULTILINE)) == len(own), "entry points of other files"
+        begun, ended = (len(re.findall(rf"^#{word}", source, re.MULTILINE)) for word in ("if", "endif"))
+        assert begun == ended
 
 
 def test_a_result_must_not_lie_on_its_source() -> None:
