@@ -128,11 +128,15 @@ def ingest(
 
 
 @app.command
-def validate(store: Path, *, json: Json = False) -> int:
-    """Check a plate store: metadata against OME-NGFF, and the checksum of every stored frame."""
+def validate(store: Path, *, set_: Set = (), json: Json = False) -> int:
+    """Check a plate store: metadata against OME-NGFF, and the checksum of every stored frame.
+
+    What an OME-Zarr plate of another program leaves open is given as --set foreign.interval_h=6 and so on.
+    """
+    from phasewell.config import parse_foreign
     from phasewell.images import validate_plate
 
-    report = validate_plate(store)
+    report = validate_plate(store, foreign=parse_foreign(set_))
     show(report.to_dict(), report.to_text(), json)
     return EXIT_DONE if report.is_valid else InputError.exit_code
 

@@ -29,6 +29,27 @@ class PlateConfig(_Section):
     """Indices of the time grid, counted from 0; empty = all."""
 
 
+class ForeignConfig(_Section):
+    """How an OME-Zarr plate that another program wrote is read, in place; nothing of it for a store of phasewell."""
+
+    channel: str | None = None
+    """Name or number of the channel, where the plate has several."""
+    plane: Annotated[int, Field(ge=0)] | None = None
+    """Number of the focal plane counted from 0, where the plate has several."""
+    acquisition: int | None = None
+    """Id of the acquisition, where the plate has several."""
+    interval_h: Annotated[float, Field(gt=0)] | None = None
+    """Hours between times; goes before what the plate says."""
+    first_time_h: float | None = None
+    """Hour of the first time; left out = as the plate says, else 0."""
+    pixel_size_um: Annotated[float, Field(gt=0)] | None = None
+    """um per pixel where the plate does not say it; there is no default."""
+    window: tuple[int, int] | None = None
+    """Low and high grey value that map 16-bit frames to 8 bit."""
+    platemap: Path | None = None
+    """CSV or TOML with a row per well: clone, potency, donor and what else is known."""
+
+
 class QualityConfig(_Section):
     """Rules that take a frame out (reject) or mark it (flag); a rule left out is off."""
 
@@ -169,6 +190,7 @@ class Config(_Section):
 
     plate: PlateConfig
     run: RunConfig
+    foreign: ForeignConfig = ForeignConfig()
     quality: QualityConfig = QualityConfig()
     background: BackgroundConfig = BackgroundConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
@@ -193,7 +215,7 @@ def load_config(path: Path | str, overrides: tuple[str, ...] = ()) -> Config:
         raise UsageError(f"config {path}: not valid TOML: {error}") from error
     for override in overrides:
         _apply_override(document, override)
-    for section, key in (("plate", "store"), ("run", "output")):
+    for section, key in (("plate", "store"), ("run", "output"), ("foreign", "platemap")):
         value = document.get(section, {}).get(key)
         if isinstance(value, str):
             document[section][key] = path.parent / value
@@ -206,6 +228,16 @@ def parse_config(document: dict[str, Any], source: str = "config") -> Config:
         return Config.model_validate(document)
     except ValidationError as error:
         raise UsageError("\n".join(_explain(source, item) for item in error.errors())) from error
+
+
+def parse_foreign(overrides: tuple[str, ...]) -> ForeignConfig:
+    """Return the section `foreign` from overrides such as `foreign.interval_h=6`; errors as `parse_config`."""
+    document: dict[str, Any] = {}
+    for override in overrides:
+        _apply_override(document, override)
+    if strange := sorted(document.keys() - {"foreign"}):
+        raise UsageError(f"--set {strange[0]}: only keys of foreign are used here, such as foreign.interval_h=6")
+    return parse_config({"plate": {"store": "."}, "run": {"output": "."}, **document}, "--set").foreign
 
 
 def _explain(source: str, item: Any) -> str:

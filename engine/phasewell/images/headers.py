@@ -33,6 +33,7 @@ REASONS = {
     "timeout": "decoding took longer than one frame may take",
     "crash": "the decoder died on this file",
     "chunk_damaged": "the stored bytes fail their checksum",
+    "chunk_missing": "a part of the stored frame is not there; Zarr would read it as the fill value",
 }
 
 Read = Callable[[int, int], bytes]  # (offset, count) -> at most `count` bytes, fewer at the end of the file

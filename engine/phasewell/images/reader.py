@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +14,35 @@ from phasewell.frames import FrameBatch
 from phasewell.images.files import contained, read_document
 from phasewell.images.metadata import PlateMetadata, parse_json, well_path
 from phasewell.images.pixels import pixel_window_to_uint8
-from phasewell.images.records import StoredRecord, load_records, shard_path
+from phasewell.images.records import load_records, shard_path
 from phasewell.images.shards import Shard, ShardDamageError
-from phasewell.images.stored_unit import StoredUnit
+from phasewell.images.stored_unit import StoredUnit, UnitFrames
 from phasewell.plate import FrameKey, FrameRecord, Unit
 
 _CODECS = frozenset({"sharding_indexed", "bytes", "zstd", "crc32c"})
 
 
-class StoreReader:
-    """The FrameReader of a plate store; holds no open file, may be sent to other processes and used by threads."""
+class PlateReader(ABC):
+    """The FrameReader of a plate: everything but how a unit is opened."""
+
+    remedy: ClassVar[str]  # for a damaged frame
 
     def __init__(self, root: Path, meta: PlateMetadata) -> None:
         self.root, self.meta = root, meta
-        self._checked: set[tuple[str, int]] = set()  # arrays whose metadata were found right
 
     def __repr__(self) -> str:
-        return f"StoreReader({str(self.root)!r})"
+        return f"{type(self).__name__}({str(self.root)!r})"
+
+    @abstractmethod
+    def open_unit(self, unit: Unit, fields: tuple[str, ...] | None = None) -> UnitFrames:
+        """Return a unit, of these fields or all, to be read frame by frame; it is not open yet.
+
+        Raises InputError for damaged records.
+        """
 
     def read_records(self, unit: Unit) -> tuple[FrameRecord, ...]:
         """Return one record per field of the plate, in field order; raises InputError for a damaged record file."""
-        return tuple(record for record, _ in self._load(unit))
+        return self.open_unit(unit).records
 
     def read_frames(self, unit: Unit, fields: tuple[str, ...] | None = None) -> FrameBatch:
         """Return the present frames of a unit (of these fields, or all) in field order, mapped to 8 bit.
@@ -49,14 +57,13 @@ class StoreReader:
 
         Raises InputError naming plate, well, field and time for a frame that is damaged.
         """
-        stored = self._selected(unit, fields)
-        pixels, damage = self._read(unit, stored)
-        for item, problem in zip(stored, damage, strict=True):
-            if problem is not None:
-                raise InputError(
-                    f"{item.record.key}: {problem}; ingest this well and time again, or let a run quarantine it"
-                )
-        return pixels, tuple(item.record.key for item in stored)
+        with self.open_unit(unit, fields) as source:
+            pixels = np.empty((len(source.keys), *self.meta.frame_shape), dtype=self.meta.dtype)
+            for at, key in enumerate(source.keys):
+                problem = source.read_raw_into(at, pixels[at])
+                if problem is not None:
+                    raise InputError(f"{key}: {problem}; {self.remedy_for(unit)}, or let a run quarantine it")
+        return pixels, source.keys
 
     def read_unit(self, unit: Unit) -> tuple[FrameBatch, tuple[FrameRecord, ...]]:
         """Return (the good frames of a unit as 8 bit, one record per field of the plate).
@@ -72,10 +79,6 @@ class StoreReader:
         pixels, keys, records = self._read_good(unit)
         return {key.field: frame for key, frame in zip(keys, pixels, strict=True)}, records
 
-    def open_unit(self, unit: Unit) -> StoredUnit:
-        """Return a unit to be read frame by frame; it is not open yet. Raises InputError for a damaged record file."""
-        return StoredUnit(self, unit, self._load(unit))
-
     def _read_good(self, unit: Unit) -> tuple[NDArray[Any], tuple[FrameKey, ...], tuple[FrameRecord, ...]]:
         with self.open_unit(unit) as source:
             pixels = np.empty((len(source.keys), *self.meta.frame_shape), dtype=self.meta.dtype)
@@ -84,46 +87,16 @@ class StoreReader:
         records = source.records_after({key for key, fine in zip(source.keys, good, strict=True) if not fine})
         return (pixels if all(good) else pixels[np.array(good, dtype=bool)]), keys, records
 
-    def read_overview(self, unit: Unit) -> NDArray[Any] | None:
-        """Return the 1/8 mosaic of a unit as stored, (height, width); None when the unit has no frame.
+    def remedy_for(self, unit: Unit) -> str:
+        """Return what to do about a damaged frame of a unit."""
+        return self.remedy.format(well=unit.well, time=unit.time)
 
-        Missing frames show as 0: it is for looking at, never for measuring. Raises InputError when damaged.
-        """
-        if not self.meta.has_overview or not any(item.record.status == "present" for item in self._load(unit)):
-            return None
-        try:
-            with self.open_shard(unit, 1) as shard:
-                return shard.read(0)
-        except (FileNotFoundError, ShardDamageError) as error:
-            raise InputError(f"{unit}: 1/8 level: {error}; ingest this well and time again") from error
-
-    def _load(self, unit: Unit) -> tuple[StoredRecord, ...]:
+    def _check(self, unit: Unit, fields: tuple[str, ...] | None) -> None:
         meta = self.meta
         if unit.plate != meta.name or unit.well not in meta.wells or not 0 <= unit.time < len(meta.times_h):
             raise UsageError(f"{unit}: not in plate {meta.name} of {len(meta.wells)} wells, {len(meta.times_h)} times")
-        return load_records(self.root, meta, unit)
-
-    def _selected(self, unit: Unit, fields: tuple[str, ...] | None) -> list[StoredRecord]:
         for name in fields or ():
-            self.meta.place(name)
-        return [
-            item
-            for item in self._load(unit)
-            if item.record.status == "present" and (fields is None or item.record.key.field in fields)
-        ]
-
-    def _read(self, unit: Unit, stored: Sequence[StoredRecord]) -> tuple[NDArray[Any], list[str | None]]:
-        """Return pixels of all `stored` frames and, for each, what is wrong with it (its pixels are then undefined)."""
-        pixels = np.empty((len(stored), *self.meta.frame_shape), dtype=self.meta.dtype)
-        with StoredUnit(self, unit, stored) as source:
-            return pixels, [source.read_raw_into(at, pixels[at]) for at in range(len(stored))]
-
-    def open_shard(self, unit: Unit, level: int) -> Shard:
-        """Return the shard of a unit; raises FileNotFoundError, ShardDamageError, and what `check_array` raises."""
-        if (unit.well, level) not in self._checked:
-            check_array(self.root, self.meta, unit.well, level)
-            self._checked.add((unit.well, level))
-        return Shard(contained(self.root, shard_path(unit, level)), self.meta.shard_format(level))
+            meta.place(name)
 
     def _to_uint8(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
         if self.meta.dtype == "int32":
@@ -131,6 +104,45 @@ class StoreReader:
         if self.meta.window is None:
             return pixels
         return pixel_window_to_uint8(pixels, self.meta.window)
+
+
+class StoreReader(PlateReader):
+    """Reads a plate store; holds no open file, may be sent to other processes and used by threads."""
+
+    remedy = "ingest this well and time again (phasewell ingest ... --again {well}:{time})"
+
+    def __init__(self, root: Path, meta: PlateMetadata) -> None:
+        super().__init__(root, meta)
+        self._checked: set[tuple[str, int]] = set()  # arrays whose metadata were found right
+
+    def open_unit(self, unit: Unit, fields: tuple[str, ...] | None = None) -> StoredUnit:
+        """Return a unit, of these fields or all, to be read frame by frame; it is not open yet.
+
+        Raises InputError for a damaged record file.
+        """
+        self._check(unit, fields)
+        stored = load_records(self.root, self.meta, unit)
+        return StoredUnit(self, unit, [item for item in stored if fields is None or item.record.key.field in fields])
+
+    def read_overview(self, unit: Unit) -> NDArray[Any] | None:
+        """Return the 1/8 mosaic of a unit as stored, (height, width); None when the unit has no frame.
+
+        Missing frames show as 0: it is for looking at, never for measuring. Raises InputError when damaged.
+        """
+        if not self.meta.has_overview or not self.open_unit(unit).keys:
+            return None
+        try:
+            with self.open_shard(unit, 1) as shard:
+                return shard.read(0)
+        except (FileNotFoundError, ShardDamageError) as error:
+            raise InputError(f"{unit}: 1/8 level: {error}; {self.remedy_for(unit)}") from error
+
+    def open_shard(self, unit: Unit, level: int) -> Shard:
+        """Return the shard of a unit; raises FileNotFoundError, ShardDamageError, and what `check_array` raises."""
+        if (unit.well, level) not in self._checked:
+            check_array(self.root, self.meta, unit.well, level)
+            self._checked.add((unit.well, level))
+        return Shard(contained(self.root, shard_path(unit, level)), self.meta.shard_format(level))
 
 
 def check_array(root: Path, meta: PlateMetadata, well: str, level: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from phasewell.config import ForeignConfig
 from phasewell.durable import remove_file, replace_file
 from phasewell.errors import InputError, SecurityError, UsageError
 from phasewell.images import ngff
@@ -26,9 +27,10 @@ from phasewell.images.files import (
     read_document,
     sweep_partials,
 )
+from phasewell.images.foreign_metadata import is_foreign
 from phasewell.images.metadata import OVERVIEW_FACTOR, PlateMetadata, check_metadata, parse_root, well_path
 from phasewell.images.pixels import box_sums, frame_sha256, mean_of_boxes
-from phasewell.images.reader import StoreReader
+from phasewell.images.reader import PlateReader, StoreReader
 from phasewell.images.records import StoredRecord, encode_records, shard_path, write_records
 from phasewell.images.shards import EncodedChunk, encode_chunk, write_encoded_shard, write_shard
 from phasewell.plate import Field, FrameKey, FrameRecord, Plate, Unit, parse_well, well_position
@@ -84,12 +86,27 @@ def open_writer(path: Path | str) -> PlateWriter:
     return PlateWriter(Path(path), _read_metadata(Path(path)))
 
 
-def open_plate(path: Path | str) -> Plate:
-    """Return the plate of a store; nothing is ever written. Errors as `open_writer`."""
-    return _plate(Path(path), _read_metadata(Path(path)))
+def open_plate(path: Path | str, foreign: ForeignConfig | None = None) -> Plate:
+    """Return the plate of a store, or an OME-Zarr plate of another program; nothing is ever written into it.
+
+    `foreign` says what such a plate (OME-Zarr 0.4 or 0.5, fields as images) leaves open: channel, plane, acquisition,
+    hours between times, pixel size, window. The digests of its frames are made on first use and kept in the state
+    folder. Errors as `open_writer`, and UsageError for options that do not fit.
+    """
+    root, options = Path(path), foreign or ForeignConfig()
+    if is_foreign(root):
+        from phasewell.images.foreign import read_foreign
+
+        meta, reader = read_foreign(root, options)
+        return _plate(meta, reader)
+    meta = _read_metadata(root)
+    if options != ForeignConfig():
+        given = ", ".join(name for name, value in options if value is not None)
+        raise UsageError(f"{root}: a store of phasewell, which says all of itself: leave out foreign.{given}")
+    return _plate(meta, StoreReader(root, meta))
 
 
-def _plate(root: Path, meta: PlateMetadata) -> Plate:
+def _plate(meta: PlateMetadata, reader: PlateReader) -> Plate:
     return Plate(
         name=meta.name,
         wells=meta.wells,
@@ -99,7 +116,7 @@ def _plate(root: Path, meta: PlateMetadata) -> Plate:
         dtype=meta.dtype,
         pixel_size_um=meta.pixel_size_um,
         window=meta.window,
-        reader=StoreReader(root, meta),
+        reader=reader,
         platemap={well: dict(columns) for well, columns in meta.platemap.items()},
         provenance=dict(meta.provenance),
     )
@@ -172,7 +189,7 @@ class PlateWriter:
     @property
     def plate(self) -> Plate:
         """The plate as it is now, readable."""
-        return _plate(self.root, self.meta)
+        return _plate(self.meta, StoreReader(self.root, self.meta))
 
     def unit(self, well: str, time: int) -> Unit:
         """Return the unit of a well and a time index; raises UsageError when the plate lacks it."""

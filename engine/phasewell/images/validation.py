@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from phasewell.config import ForeignConfig
 from phasewell.durable import find_temporaries
 from phasewell.errors import InputError, SecurityError
 from phasewell.images.files import contained, read_document
@@ -50,6 +52,8 @@ class ValidationReport:
     uncommitted: tuple[str, ...] = ()
     partial_files: tuple[str, ...] = ()
     digest: str | None = None  # None when records are damaged
+    version: str = "0.5"  # of OME-Zarr
+    foreign: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON document of the report."""
@@ -60,10 +64,12 @@ class ValidationReport:
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.quarantined.items())
         lines = [
             f"plate {self.plate}: {'valid' if self.is_valid else 'NOT VALID'} ({self.store})",
-            f"OME-Zarr 0.5: {self.ome_zarr}",
+            f"OME-Zarr {self.version}{' of another program' if self.foreign else ''}: {self.ome_zarr}",
             f"frames: {self.n_present} of {self.n_expected} present, {self.n_missing} missing, "
             f"{self.n_quarantined} quarantined{f' ({reasons})' if reasons else ''}, {self.n_damaged} damaged",
-            *_first(self.damaged, "damaged: {}; ingest its well and time again"),
+            *_first(
+                self.damaged, "damaged: {}; " + ("restore it" if self.foreign else "ingest its well and time again")
+            ),
             *_first(self.problems, "problem: {}"),
             *_first(self.uncommitted, "not committed: {}; its ingest was interrupted, run it again"),
             *_first(self.partial_files, "left by a killed writer, swept by the next write: {}"),
@@ -76,14 +82,19 @@ def _first(items: tuple[str, ...], template: str) -> list[str]:
     return lines + ([f"... and {len(items) - _MOST_LINES} more"] if len(items) > _MOST_LINES else [])
 
 
-def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None = None) -> ValidationReport:
+def validate_plate(
+    path: Path | str, progress: Callable[[int, int], None] | None = None, foreign: ForeignConfig | None = None
+) -> ValidationReport:
     """Read every byte of a plate store and report; nothing is written or repaired.
 
-    `progress` is called with (units done, units). Raises InputError or SecurityError when the store cannot be opened.
+    `progress` is called with (units done, units). A plate of another program (see `open_plate` for `foreign`) is
+    compared with the digests that were made on its first use. Raises InputError or SecurityError when the store
+    cannot be opened.
     """
-    plate = open_plate(path)
+    plate = open_plate(path, foreign)
     reader = plate.reader
-    assert isinstance(reader, StoreReader)  # what open_plate makes
+    if not isinstance(reader, StoreReader):
+        return _validate_foreign(plate, path, progress)
     counts = dict.fromkeys(("present", "missing", "quarantined", "damaged"), 0)
     reasons: dict[str, int] = {}
     damaged: list[str] = []
@@ -114,13 +125,54 @@ def validate_plate(path: Path | str, progress: Callable[[int, int], None] | None
         is_valid=not damaged and not problems and ome_zarr == "valid",
         ome_zarr=ome_zarr,
         n_expected=plate.n_frames_expected,
-        **{f"n_{status}": count for status, count in counts.items()},
+        n_present=counts["present"],
+        n_missing=counts["missing"],
+        n_quarantined=counts["quarantined"],
+        n_damaged=counts["damaged"],
         quarantined=dict(sorted(reasons.items())),
         damaged=tuple(damaged),
         problems=tuple(problems),
         uncommitted=tuple(uncommitted),
         partial_files=tuple(leftovers),
         digest=_digest_if_readable(plate),
+    )
+
+
+def _validate_foreign(plate: Plate, path: Path | str, progress: Callable[[int, int], None] | None) -> ValidationReport:
+    from phasewell.images.foreign import ForeignReader
+
+    reader = plate.reader
+    assert isinstance(reader, ForeignReader)  # the other kind that open_plate makes
+    counts = dict.fromkeys(("present", "missing", "quarantined", "damaged"), 0)
+    reasons: Counter[str] = Counter()
+    damaged: list[str] = []
+    units = list(plate.units())
+    for done, unit in enumerate(units, start=1):
+        before = reader.read_records(unit)
+        for stored, now in zip(before, reader.read_good(unit)[1], strict=True):
+            counts["damaged" if now != stored else now.status] += 1
+            if now != stored:
+                damaged.append(str(now.key))
+            elif now.status == "quarantined":
+                reasons[str(now.reason)] += 1
+        if progress:
+            progress(done, len(units))
+    ome_zarr = check_ome_zarr(reader.root, reader.version)
+    return ValidationReport(
+        store=str(path),
+        plate=plate.name,
+        is_valid=not damaged and not counts["quarantined"] and ome_zarr == "valid",
+        ome_zarr=ome_zarr,
+        n_expected=plate.n_frames_expected,
+        n_present=counts["present"],
+        n_missing=counts["missing"],
+        n_quarantined=counts["quarantined"],
+        n_damaged=counts["damaged"],
+        quarantined=dict(sorted(reasons.items())),
+        damaged=tuple(damaged),
+        digest=_digest_if_readable(plate),
+        version=reader.version,
+        foreign=True,
     )
 
 
@@ -176,14 +228,14 @@ def _check_digest(record: FrameRecord, pixels: NDArray[Any] | None) -> FrameReco
     return replace(record, status="quarantined", reason=CHUNK_DAMAGED, sha256=None)
 
 
-def check_ome_zarr(root: Path) -> str:
-    """Return "valid" when ome-zarr-models accepts the store as an OME-Zarr 0.5 plate, else what it says."""
+def check_ome_zarr(root: Path, version: Literal["0.4", "0.5"] = "0.5") -> str:
+    """Return "valid" when ome-zarr-models accepts the store as an OME-Zarr plate of this version, else what it says."""
     import zarr
     from ome_zarr_models import open_ome_zarr
 
     try:
         with warnings.catch_warnings(action="error"):
-            model = open_ome_zarr(zarr.open_group(str(root), mode="r"), version="0.5")
+            model = open_ome_zarr(zarr.open_group(str(root), mode="r"), version=version)
     except (ValueError, KeyError, TypeError, RuntimeError, OSError, Warning) as error:
         return f"{type(error).__name__}: {error}"
     return "valid" if type(model).__name__ == "HCS" else f"a {type(model).__name__}, not a plate"

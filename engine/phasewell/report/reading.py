@@ -120,7 +120,7 @@ def _find_plate(info: PlateInfo) -> tuple[Plate | None, tuple[str, ...]]:
     if info.store is None:
         return None, (f"The run folder does not say where the plate store is: {cost}",)
     try:
-        plate = open_plate(info.store)
+        plate = open_plate(info.store, info.foreign)
     except PhasewellError as error:
         return None, (f"The plate store cannot be opened ({error}): {cost}",)
     if plate.name != info.name:

@@ -32,6 +32,7 @@ from phasewell.runs.observation import Observer, ReportProgress, last_line
 from phasewell.runs.planning import Plan, cut_leases, plan_plate
 from phasewell.runs.receipts import Executor, TaskContext, WorkersLostError
 from phasewell.runs.sizing import size_run
+from phasewell.runs.source_plate import open_configured
 from phasewell.runs.unit_plan import UnitPlan
 
 _REBUILDS = 3  # in a row without one finished unit
@@ -83,9 +84,7 @@ def run(config: Config | Path | str, progress: ReportProgress | None = None, res
 
 
 def _run(config: Config, progress: ReportProgress | None, resume: str) -> RunResult:
-    from phasewell.images import open_plate
-
-    plate = open_plate(config.plate.store)
+    plate = open_configured(config)
     folder = config.run.output
     device = Device(config.compute.device, config.compute.engine)
     sizes = size_run(plate, config, device)
@@ -118,12 +117,14 @@ def _run(config: Config, progress: ReportProgress | None, resume: str) -> RunRes
 def _absolute(config: Config) -> Config:
     """Return the configuration with folders that mean the same in every worker."""
     store, output = config.plate.store.absolute(), config.run.output.absolute()
+    platemap = config.foreign.platemap
     if output == store or store in output.parents:
         raise UsageError(f"run.output {output}: lies inside the plate store, which a run never writes; choose another")
     return config.model_copy(
         update={
             "plate": config.plate.model_copy(update={"store": store}),
             "run": config.run.model_copy(update={"output": output}),
+            "foreign": config.foreign.model_copy(update={"platemap": platemap.absolute() if platemap else None}),
         }
     )
 
@@ -193,7 +194,7 @@ def _check_disk(plan: Plan) -> None:
 
 
 def _check_plate(plan: Plan, config: Config) -> None:
-    from phasewell.images import open_plate, plate_digest
+    from phasewell.images import plate_digest
 
-    if plate_digest(open_plate(config.plate.store)) != plan.plate_digest:
+    if plate_digest(open_configured(config)) != plan.plate_digest:
         raise InputError(f"plate {plan.plate}: changed during the run; run the command again to add what is new")

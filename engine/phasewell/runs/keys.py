@@ -44,8 +44,13 @@ def _content(record: FrameRecord) -> str:
 
 
 def run_document(config: Config) -> dict[str, Any]:
-    """Return the part of the configuration that can change a run's results: no compute settings, no folders."""
-    return config.model_dump(mode="json", exclude={"compute": True, "run": {"output"}, "plate": {"store"}})
+    """Return the part of the configuration that can change a run's results: no compute settings, no folders.
+
+    What `foreign` says is in the digest of the plate that it makes.
+    """
+    return config.model_dump(
+        mode="json", exclude={"compute": True, "foreign": True, "run": {"output"}, "plate": {"store"}}
+    )
 
 
 def run_id(plate_digest: str, config: Config, code: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from phasewell.config import Config
 from phasewell.errors import InputError
 from phasewell.runs.commit import read_run_document
+from phasewell.runs.source_plate import open_configured
 
 if TYPE_CHECKING:
     from phasewell.plate import Plate
@@ -23,6 +24,4 @@ def config_of(run: Path | str) -> Config:
 
 def plate_of(run: Path | str) -> Plate:
     """Return the plate a run read, opened from where it was; errors as `config_of` and `open_plate`."""
-    from phasewell.images import open_plate
-
-    return open_plate(config_of(run).plate.store)
+    return open_configured(config_of(run))

@@ -21,6 +21,7 @@ from phasewell.runs.keys import cells_stage, run_id, unit_key
 from phasewell.runs.ledger import Ledger, scan_ledger
 from phasewell.runs.memory import projected_disk_bytes
 from phasewell.runs.sizing import Sizes, size_run
+from phasewell.runs.source_plate import open_configured
 from phasewell.runs.unit_plan import SAMPLE_FIELDS, UnitPlan
 
 
@@ -124,10 +125,8 @@ def plan(config: Config | Path | str) -> Plan:
     Raises UsageError for wells or times the plate lacks, InputError for an unreadable plate and UnavailableError
     for an absent device.
     """
-    from phasewell.images import open_plate
-
     config = config if isinstance(config, Config) else load_config(config)
-    return plan_plate(open_plate(config.plate.store), config)
+    return plan_plate(open_configured(config), config)
 
 
 def plan_plate(plate: Plate, config: Config) -> Plan:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from phasewell.durable import replace_file
+from phasewell.state import state_folder
 
 STORE_TO_TABLE = "store to table"
 STORE_TO_TABLE_WITH_NETWORK = "store to table with network"
@@ -40,12 +40,8 @@ class MeasuredRate:
 
 
 def rates_path() -> Path:
-    """Return the file of this user's rates: in $PHASEWELL_STATE, else in the state folder of the XDG standard."""
-    if own := os.environ.get("PHASEWELL_STATE"):
-        return Path(own) / _FILE_NAME
-    state = os.environ.get("XDG_STATE_HOME", "")
-    root = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"  # as the standard has it
-    return root / "phasewell" / _FILE_NAME
+    """Return the file of this user's rates in the state folder."""
+    return state_folder() / _FILE_NAME
 
 
 def remember_rates(rates: Iterable[MeasuredRate]) -> Path:

@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from phasewell.config import Config
 from phasewell.device import Device
 from phasewell.errors import InputError, StorageError, UsageError
 from phasewell.frames import FrameBatch
@@ -28,6 +29,7 @@ from phasewell.runs.keys import cells_stage, unit_key
 from phasewell.runs.ledger import CELLS_FOLDER
 from phasewell.runs.measuring import measure_frames
 from phasewell.runs.receipts import CheckStop, Receipt, TaskContext
+from phasewell.runs.source_plate import open_configured
 from phasewell.runs.unit_plan import UnitPlan
 from phasewell.tables.parts import write_part
 
@@ -189,7 +191,7 @@ def prepare_worker(context: TaskContext) -> Plate:
             f"host {socket.gethostname()}: phasewell {code_version()}, the run was planned with "
             f"{context.code_version}; install the same version everywhere"
         )
-    return _plate(str(context.config.plate.store), context.plate_digest)
+    return _plate(context.config, context.plate_digest)
 
 
 def forget_plate() -> None:
@@ -198,10 +200,8 @@ def forget_plate() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _plate(store: str, plate_digest: str) -> Plate:  # noqa: ARG001 - a plate that changed is opened anew
-    from phasewell.images import open_plate
-
-    return open_plate(store)
+def _plate(config: Config, plate_digest: str) -> Plate:  # noqa: ARG001 - a plate that changed is opened anew
+    return open_configured(config)
 
 
 def _quarantine_all(records: Sequence[FrameRecord], error: Exception) -> tuple[FrameRecord, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from phasewell.config import ForeignConfig
 from phasewell.errors import InputError, SecurityError, UsageError
 from phasewell.manifest import PartEntry, RunManifest
 from phasewell.profiles import FieldMoments
@@ -28,7 +29,10 @@ REMEDY = "run `phasewell run` again: it makes only what is missing or damaged"
 
 @dataclass(frozen=True)
 class PlateInfo:
-    """What the parts of a run say of its plate. `store` is the plate's path as run.json gives it, None without it."""
+    """What the parts of a run say of its plate.
+
+    `store` is the plate's path as run.json gives it, None without it; `foreign` is how it is read.
+    """
 
     name: str
     wells: tuple[str, ...]
@@ -38,6 +42,7 @@ class PlateInfo:
     pixel_size_um: float
     digest: str
     store: Path | None
+    foreign: ForeignConfig = field(default_factory=ForeignConfig)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Results:
             hours[time] = float(table.column("time_h")[0].as_py())
             fields = fields or tuple(str(name) for name in table.column("field").to_pylist())
             pixel_size_um = float(table.schema.metadata[b"pixel_size_um"])
+        store, foreign = self._source()
         return PlateInfo(
             name=self.manifest.plate,
             wells=tuple(dict.fromkeys(entry.well for entry in entries)),
@@ -68,7 +74,8 @@ class Results:
             times_h=tuple(hours.values()),
             pixel_size_um=pixel_size_um,
             digest=self.manifest.plate_digest,
-            store=self._store(),
+            store=store,
+            foreign=foreign,
         )
 
     def frames(self) -> pa.Table:
@@ -168,12 +175,12 @@ class Results:
             raise SecurityError(f"{self.folder}: its manifest names {name!r}, which is outside the run; not read")
         return path
 
-    def _store(self) -> Path | None:
+    def _source(self) -> tuple[Path | None, ForeignConfig]:
         try:
-            document = json.loads((self.folder / "run.json").read_bytes())
-            return Path(document["config"]["plate"]["store"])
+            config = json.loads((self.folder / "run.json").read_bytes())["config"]
+            return Path(config["plate"]["store"]), ForeignConfig.model_validate(config.get("foreign", {}))
         except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return None, ForeignConfig()
 
 
 def open_results(run_dir: Path | str) -> Results:
