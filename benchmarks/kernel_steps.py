@@ -24,7 +24,7 @@ from phasewell_kernels import cpu
 
 Array = NDArray[Any]
 ARRAYS = Device("cpu", "arrays")
-WHOLE = "frame to cells in one"  # background, steps 2 to 8, shape and co-occurrence
+WHOLE = "frame to cells in one"  # quality sums, background, steps 2 to 8, shape and co-occurrence
 
 
 @dataclass(frozen=True)
@@ -206,21 +206,24 @@ def fused_step(preset: Literal["paper-r", "phase"], grey: Array, recipe: Recipe)
 
 
 def whole_step(material: Material, preset: Literal["paper-r", "phase"]) -> Step:
-    """Return the fused way of a frame to the integers of its cells, as a run makes it: no labels are written out."""
+    """Return the fused way of a frame to its sums and the integers of its cells, as in a run: labels stay in cache."""
     frames, background = material.frames, BackgroundConfig()
     recipe = make_recipe(SegmentationConfig(preset=preset), PIXEL_SIZE_UM)
     numbers = np.array(recipe.as_numbers(*frames.shape[1:]), np.int32)
     half, nobody = half_window_px(background.window_um, PIXEL_SIZE_UM), np.empty((0, 0, 0), np.int32)
-    rows: list[Array] = []
+    rows, sums = [np.empty((0, 0), np.int64)], _empty_sums(frames)
 
     def run(isa: str) -> None:
-        rows[:] = [cpu.measure_frames(frames, half, background.tolerance, numbers, nobody, instructions=isa)]
+        rows[0] = cpu.measure_frames(frames, half, background.tolerance, numbers, nobody, *sums, instructions=isa)
 
     def expected() -> list[Array]:
         labels = segment_adjusted(material.grey[:1], PIXEL_SIZE_UM, ARRAYS, SegmentationConfig(preset=preset))
-        return [_rows_of_first(material.grey, labels)]
+        return [_rows_of_first(material.grey, labels), *_sums_of_first(frames)]
 
-    return Step(WHOLE, preset, "frame read", frames[0].nbytes, run, lambda: [rows[0][rows[0][:, 0] == 0]], expected)
+    def found() -> list[Array]:
+        return [rows[0][rows[0][:, 0] == 0], *(column[0] for column in sums)]
+
+    return Step(WHOLE, preset, "frame read", frames[0].nbytes, run, found, expected)
 
 
 def cells_step(material: Material) -> Step:
@@ -244,25 +247,15 @@ def cells_step(material: Material) -> Step:
 
 def quality_step(material: Material) -> Step:
     """Return the sums behind the quality numbers."""
-    frames = material.frames
-    count, height, width = frames.shape
-    integers = np.empty((count, cpu.QUALITY_INTEGERS), np.int64)
-    rows, columns = np.empty((count, height), np.uint32), np.empty((count, width), np.uint32)
-
-    def expected() -> list[Array]:
-        sums = _sum_frames(frames[:1], np)
-        names = ("black", "saturated", "constant", "laplacian", "laplacian_squared")
-        names += tuple(f"energy_{level}" for level in range(4))
-        return [np.array([sums[name][0] for name in names], np.int64), sums["rows"][0], sums["columns"][0]]
-
+    frames, sums = material.frames, _empty_sums(material.frames)
     return Step(
         "quality sums",
         "",
         "frame read",
         frames[0].nbytes,
-        lambda isa: cpu.sum_frames(frames, integers, rows, columns, instructions=isa),
-        lambda: [integers[0], rows[0], columns[0]],
-        expected,
+        lambda isa: cpu.sum_frames(frames, *sums, instructions=isa),
+        lambda: [column[0] for column in sums],
+        lambda: _sums_of_first(frames),
     )
 
 
@@ -300,3 +293,16 @@ def _number(labels: Array, count: int) -> Array:
 def _rows_of_first(grey: Array, labels: Array) -> Array:
     integers = count_cells(grey[:1] // (256 // LEVELS), labels[:1], np)
     return np.column_stack([np.asarray(column, np.int64) for column in integers])
+
+
+def _empty_sums(frames: Array) -> list[Array]:
+    count, height, width = frames.shape
+    integers = np.empty((count, cpu.QUALITY_INTEGERS), np.int64)
+    return [integers, np.empty((count, height), np.uint32), np.empty((count, width), np.uint32)]
+
+
+def _sums_of_first(frames: Array) -> list[Array]:
+    sums = _sum_frames(frames[:1], np)
+    names = ("black", "saturated", "constant", "laplacian", "laplacian_squared")
+    names += tuple(f"energy_{level}" for level in range(4))
+    return [np.array([sums[name][0] for name in names], np.int64), sums["rows"][0], sums["columns"][0]]
