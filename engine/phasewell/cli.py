@@ -91,6 +91,7 @@ def ingest(
     window: tuple[int, int] | None = None,
     codec: Literal["raw", "zstd"] = "raw",
     workers: int = 0,
+    again: tuple[str, ...] = (),
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -109,6 +110,8 @@ def ingest(
         How frames are stored: raw, or compressed by zstd.
     workers
         Decoding processes; 0 = one per core.
+    again
+        A well and time such as A01:3, whose files are read again to repair what is damaged in the store.
     dry_run
         Only say what would be read: wells x fields x times, missing, duplicates, odd shapes, unmatched names.
     """
@@ -121,7 +124,7 @@ def ingest(
         show(found, describe_intake(found), json)
         return EXIT_DONE
     with _progress("ingest", quiet) as progress:
-        chosen |= {"window": window or "auto", "codec": codec, "workers": workers}
+        chosen |= {"window": window or "auto", "codec": codec, "workers": workers, "again": again}
         report = ingest_plate(source, store, **chosen, progress=progress)
     show(report.to_dict(), describe_intake(report.to_dict()), json)
     return EXIT_DONE if report.is_complete else EXIT_INCOMPLETE

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -24,7 +24,7 @@ from phasewell.images.platemap import PlateMap
 from phasewell.images.scans import PlannedFrame, Scan, plan_frames
 from phasewell.images.store import PlateWriter, create_plate, open_writer
 from phasewell.images.survey import SAME_PIXEL_SIZE, SourceOptions, make_options, nothing_usable, survey_source
-from phasewell.plate import FrameKey, Plate, Unit
+from phasewell.plate import FrameKey, Plate, Unit, parse_well
 
 Window = tuple[int, int]
 WINDOW_SAMPLE = 64  # frames, evenly spread over the plate
@@ -96,13 +96,15 @@ def ingest(
     workers: int = 0,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     verify: bool = False,
+    again: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> IngestReport:
     """Take the images of one plate into a store, a new one or one that an earlier ingest made; see `scan` for the rest.
 
     `window` maps 16-bit pixels to 8 bit: (low, high) in grey levels, or "auto", from a fixed sample of this first
     ingest; it is stored and never changes. `workers` decoding processes (0 = one per core), `timeout_s` per file.
-    Unchanged files are not opened again unless `verify`, which also repairs stored frames that are damaged.
+    Unchanged files are not opened again unless `verify`, which also repairs stored frames that are damaged; `again`
+    does so for single units, each well:time such as A01:3.
     `progress` is called with (frames done, frames). The source is only read.
     Raises InputError (65) without usable input, UsageError (64), OutputError (73) when `store` cannot be made,
     LockedError (75) while another ingest writes it, StorageError (74) from the disk; run again to resume.
@@ -124,7 +126,8 @@ def ingest(
         with _lock(target):
             if existing:
                 _extend(writer, found)
-            return _take_in(target, found, writer, pool, existing is None, verify, progress)
+            opened = _units_again(found, again) if not verify else None
+            return _take_in(target, found, writer, pool, existing is None, opened, progress)
 
 
 def _check_output(store: Path, source: Path) -> PlateWriter | None:
@@ -313,13 +316,13 @@ def _lock(store: Path) -> Iterator[None]:
 
 
 def _take_in(
-    store: Path, found: Scan, writer: PlateWriter, pool: DecodePool, created: bool, verify: bool,
+    store: Path, found: Scan, writer: PlateWriter, pool: DecodePool, created: bool, again: Set[Unit] | None,
     progress: Callable[[int, int], None] | None,
 ) -> IngestReport:  # fmt: skip
     intake = Intake(writer, pool)
     outcomes: list[UnitOutcome] = []
     n_done = 0
-    for outcome in _run(intake, _unit_plans(found), verify):
+    for outcome in _run(intake, _unit_plans(found), again):
         outcomes.append(outcome)
         n_done += len(outcome.frames)
         if progress:
@@ -348,8 +351,24 @@ def _unit_plans(found: Scan) -> Iterator[UnitPlan]:
         yield UnitPlan(Unit(plate, well, time), tuple(frames))
 
 
-def _run(intake: Intake, plans: Iterator[UnitPlan], verify: bool) -> Iterator[UnitOutcome]:
-    """Yield outcomes in plan order, while later units decode and earlier ones are written."""
+def _units_again(found: Scan, again: Sequence[str]) -> frozenset[Unit]:
+    """Return the units that are named well:time; raises UsageError for one of which the source has no file."""
+    there = {Unit(frame.key.plate, frame.key.well, frame.key.time) for frame in found.frames}
+    units = set()
+    for text in again:
+        well, _, time = text.partition(":")
+        unit = Unit(found.survey.plate_name, parse_well(well), int(time) if time.isascii() and time.isdigit() else -1)
+        if unit not in there:
+            raise UsageError(f"again {text!r}: the source has no file of it; expected well:time such as A01:3")
+        units.add(unit)
+    return frozenset(units)
+
+
+def _run(intake: Intake, plans: Iterator[UnitPlan], again: Set[Unit] | None) -> Iterator[UnitOutcome]:
+    """Yield outcomes in plan order, while later units decode and earlier ones are written.
+
+    Files of the units in `again` are opened even if they did not change; None = those of all units.
+    """
     meta = intake.writer.meta
     unit_bytes = len(meta.fields) * meta.frame_shape[0] * meta.frame_shape[1] * np.dtype(meta.dtype).itemsize
     depth = min(max(_IN_FLIGHT_UNITS[0], _IN_FLIGHT_BYTES // unit_bytes), _IN_FLIGHT_UNITS[1])
@@ -357,7 +376,7 @@ def _run(intake: Intake, plans: Iterator[UnitPlan], verify: bool) -> Iterator[Un
         pending: deque[Future[UnitOutcome]] = deque()
         try:
             for plan in plans:
-                if not verify and intake.is_unchanged(plan):
+                if again is not None and plan.unit not in again and intake.is_unchanged(plan):
                     pending.append(writers.submit(intake.recall, plan))
                 else:
                     pending.append(writers.submit(intake.finish, plan, intake.start(plan)))
