@@ -31,7 +31,10 @@ def main() -> int:
     options = parser.parse_args()
     plate = simulate(options.folder / "plate.zarr", clones=CLONES, fields=options.fields, times=TIMES, seed=0)
     runs = [(options.device, executor) for executor in options.executors] + [("cpu", "serial")]
-    found = [one_run(options.folder, plate.n_frames_expected, device, executor) for device, executor in runs]
+    found = [
+        one_run(options.folder / f"run_{at}", plate.n_frames_expected, device, executor)
+        for at, (device, executor) in enumerate(runs)
+    ]
     for one in found:
         one["same_parts"] = one["parts"] == found[0]["parts"] and bool(one["parts"])
         print(
@@ -43,12 +46,13 @@ def main() -> int:
     return 0 if all(one["same_parts"] for one in found) else 1
 
 
-def one_run(folder: Path, frames: int, device: str, executor: str) -> dict[str, Any]:
+def one_run(output: Path, frames: int, device: str, executor: str) -> dict[str, Any]:
     """Return names of the parts and the rate of one run; the processes' start is inside."""
-    output = folder / f"run_{executor}_{device.replace(':', '')}"
     compute: dict[str, Any] = {"device": device, "executor": executor}
     config = Config(
-        plate=PlateConfig(store=folder / "plate.zarr"), run=RunConfig(output=output), compute=ComputeConfig(**compute)
+        plate=PlateConfig(store=output.parent / "plate.zarr"),
+        run=RunConfig(output=output),
+        compute=ComputeConfig(**compute),
     )
     started = time.monotonic()
     result = run(config)

@@ -144,6 +144,7 @@ class HostGpu:
     def empty(self, shape: Any, dtype: Any) -> Any:
         """Return memory full of rubbish."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        self.array_bytes += size
         return np.full(size, RUBBISH, np.uint8).view(dtype).reshape(shape)
 
     def __init__(self, threads: int = 1, attributes: dict[str, int] | None = None, memory: int = 8 << 30) -> None:
@@ -151,6 +152,7 @@ class HostGpu:
         self.launches: list[tuple[str, int, int]] = []  # (entry point, blocks, bytes of dynamic shared memory)
         self.copies = 0
         self.allocated: list[int] = []  # bytes
+        self.array_bytes = 0  # of arrays that were asked for by `empty`
         self._scratch: list[Any] = []
         self._numbers = itertools.count()
         self._failing: dict[str, Exception] = {}

@@ -79,6 +79,8 @@ def test_work_and_memory_of_a_batch(shared: int) -> None:
     assert host.allocated == [max(host.allocated)], "an arena that grew"
     numbers = tuple(int(number) for number in RECIPE)
     assert host.allocated[0] <= arena_bytes(4, *SHAPE, 20, numbers)
+    taken, projected = host.allocated[0] + host.array_bytes, lane_bytes(4, *SHAPE, 20, numbers)
+    assert 0.5 * projected < taken <= projected, "what a lane takes of the device, its frames included"
     kernels.release(stream)
     kernels.measure_frames(resident, 20, 20, RECIPE, stream=stream)
     assert kernels.counts.allocations == before + 13

@@ -168,3 +168,24 @@ RECIPES = {
 def test_segment(kernels: Kernels, name: str, shape: tuple[int, int]) -> None:
     grey, recipe = frames(*shape), np.array(RECIPES[name], np.int32)
     compare(kernels, "segment", (grey, recipe), np.zeros((3, *shape), np.int32), np.zeros(3, np.int32))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (61, 129), (300, 420)])
+@pytest.mark.parametrize("name", RECIPES)
+def test_measure_frames_on_a_stream(kernels: Kernels, name: str, shape: tuple[int, int]) -> None:
+    """From page-locked memory to numbers in host memory, on a stream of its own, twice over the same memory."""
+    pixels, recipe, stream = frames(*shape, 4), np.array(RECIPES[name], np.int32), kernels.new_stream()
+    host, there = kernels.pinned(pixels.shape, np.uint8), kernels.empty(pixels.shape, np.uint8, stream)
+    labels = kernels.empty(pixels.shape, np.int32, stream)
+    for some in (pixels, np.ascontiguousarray(pixels[::-1])):
+        sums = [np.empty((4, n), kind) for n, kind in ((cpu.QUALITY_INTEGERS, np.int64), (shape[0], np.uint32))]
+        sums.append(np.empty((4, shape[1]), np.uint32))
+        wanted_labels = np.empty(pixels.shape, np.int32)
+        wanted = cpu.measure_frames(some, 20, 20, recipe, wanted_labels, *sums, 3)
+        host[...] = some
+        kernels.put_into(host, there, stream)
+        found = kernels.measure_frames(there, 20, 20, recipe, labels, 3, stream)
+        for one, two in zip(found, (wanted, *sums), strict=True):
+            assert (one.dtype, one.shape, one.tobytes()) == (two.dtype, two.shape, two.tobytes())
+        np.testing.assert_array_equal(kernels.get(labels, stream), wanted_labels)
+    kernels.release(stream)
