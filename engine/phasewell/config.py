@@ -129,6 +129,21 @@ class SegmentationConfig(_Section):
     """Step 8: objects that touch the frame are removed."""
 
 
+class InferenceConfig(_Section):
+    """Scores of whole frames by a network; without a model there are none."""
+
+    model: Path | None = None
+    """The model's folder: model.json, weights.safetensors, model.onnx."""
+    backend: Literal["auto", "openvino", "torch"] = "auto"
+    """auto: OpenVINO on a CPU, torch on a GPU. Part of the key of scores, like all that follows."""
+    precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
+    """auto: bf16 where the processor multiplies it, else f32; what was chosen is in every result."""
+    mode: Literal["offset", "gain"] | None = None
+    """How the mean grey level becomes 130; left out = as the model was trained."""
+    acceleration: Literal["none", "graphs", "compile"] = "none"
+    """torch on a GPU only. graphs: launches are replayed as CUDA graphs. compile: torch.compile."""
+
+
 class ProfileConfig(_Section):
     """Which hours and how many fields enter the profile."""
 
@@ -194,6 +209,7 @@ class Config(_Section):
     quality: QualityConfig = QualityConfig()
     background: BackgroundConfig = BackgroundConfig()
     segmentation: SegmentationConfig = SegmentationConfig()
+    inference: InferenceConfig = InferenceConfig()
     profile: ProfileConfig = ProfileConfig()
     model: ModelConfig = ModelConfig()
     compute: ComputeConfig = ComputeConfig()
@@ -215,7 +231,8 @@ def load_config(path: Path | str, overrides: tuple[str, ...] = ()) -> Config:
         raise UsageError(f"config {path}: not valid TOML: {error}") from error
     for override in overrides:
         _apply_override(document, override)
-    for section, key in (("plate", "store"), ("run", "output"), ("foreign", "platemap")):
+    folders = (("plate", "store"), ("run", "output"), ("foreign", "platemap"), ("inference", "model"))
+    for section, key in folders:
         value = document.get(section, {}).get(key)
         if isinstance(value, str):
             document[section][key] = path.parent / value

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from phasewell.inference.making import make_untrained_model, save_model
     from phasewell.inference.model_file import Model, ModelCard, read_model
     from phasewell.inference.preparation import PreparedFrames, prepare_frames, scale_images
-    from phasewell.inference.scoring import FrameScores, score_frames, softmax
+    from phasewell.inference.scoring import FrameScores, ShownFrames, score_frames, score_shown, show_frames, softmax
     from phasewell.inference.session import Session, open_session
 
 _MODULES = {
@@ -19,7 +19,7 @@ _MODULES = {
     "making": ("make_untrained_model", "save_model"),
     "model_file": ("Model", "ModelCard", "read_model"),
     "preparation": ("PreparedFrames", "prepare_frames", "scale_images"),
-    "scoring": ("FrameScores", "score_frames", "softmax"),
+    "scoring": ("FrameScores", "ShownFrames", "score_frames", "score_shown", "show_frames", "softmax"),
     "session": ("Session", "open_session"),
 }
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "PreparedFrames",
     "Session",
     "SessionIdentity",
+    "ShownFrames",
     "frame_windows",
     "identify_session",
     "make_untrained_model",
@@ -39,6 +40,8 @@ __all__ = [
     "save_model",
     "scale_images",
     "score_frames",
+    "score_shown",
+    "show_frames",
     "softmax",
 ]
 __getattr__, __dir__ = lazy_names(

@@ -32,23 +32,61 @@ class FrameScores:
     logits: NDArray[np.float32]
 
 
-def score_frames(pixels: Any, session: Session, framing: Framing, mode: Mode, device: Device) -> FrameScores:
-    """Score frames (frames, height, width) uint8 on the device: only the part that the framing takes counts.
+@dataclass(frozen=True)
+class ShownFrames:
+    """Pictures of a batch as a network will see them, on the device, and what was done to its frames, in host memory.
 
-    Frames whose mean grey level lies above 230 are not shown to the network.
+    `pictures` (frames * windows, height, width) uint8; the other arrays as in `FrameScores`.
     """
+
+    pictures: Any
+    windows: int
+    mean_v: NDArray[np.float64]
+    too_bright: NDArray[np.bool_]
+    adjustments: NDArray[np.float64]
+    clipped_share: NDArray[np.float64]
+
+    def take(self, part: slice) -> ShownFrames:
+        """Return some frames that lie one after the other."""
+        first, last, _ = part.indices(len(self.mean_v))
+        pictures = self.pictures[first * self.windows : last * self.windows]
+        arrays = (self.mean_v[part], self.too_bright[part], self.adjustments[part], self.clipped_share[part])
+        return ShownFrames(pictures, self.windows, *arrays)
+
+
+def show_frames(pixels: Any, framing: Framing, mode: Mode, device: Device) -> ShownFrames:
+    """Return the pictures of frames (frames, height, width) uint8: only the part that the framing takes counts."""
     prepared = prepare_frames(framing.cut(device.put(pixels)), mode, device)
     sums, adjustments, clipped = (device.get(a) for a in (prepared.sums, prepared.adjustments, prepared.clipped))
     area = framing.area_px[0] * framing.area_px[1]
-    too_bright = np.asarray(device.get(prepared.too_bright))
-    logits = np.full((len(pixels), len(session.card.classes)), np.nan, np.float32)
-    shown = np.flatnonzero(~too_bright)
-    if len(shown):
-        images = prepared.images if len(shown) == len(pixels) else prepared.images[shown]
-        every = session.scores(framing.split(images)).reshape(len(shown), framing.windows, -1)
-        logits[shown] = every.mean(1, dtype=np.float32)
-    unit = GAIN_UNIT if mode == "gain" else 1
-    return FrameScores(sums / area, too_bright, adjustments / unit, clipped / area, logits)
+    return ShownFrames(
+        pictures=framing.split(prepared.images),
+        windows=framing.windows,
+        mean_v=sums / area,
+        too_bright=np.asarray(device.get(prepared.too_bright)),
+        adjustments=adjustments / (GAIN_UNIT if mode == "gain" else 1),
+        clipped_share=clipped / area,
+    )
+
+
+def score_shown(shown: ShownFrames, session: Session) -> FrameScores:
+    """Return the scores of pictures; frames whose mean grey level lies above 230 are not shown to the network."""
+    count = len(shown.mean_v)
+    logits = np.full((count, len(session.card.classes)), np.nan, np.float32)
+    dark = np.flatnonzero(~shown.too_bright)
+    if len(dark):
+        pictures = shown.pictures
+        if len(dark) < count:
+            chosen = (dark[:, None] * shown.windows + np.arange(shown.windows)).ravel()
+            pictures = pictures[chosen]
+        every = session.scores(pictures).reshape(len(dark), shown.windows, -1)
+        logits[dark] = every.mean(1, dtype=np.float32)
+    return FrameScores(shown.mean_v, shown.too_bright, shown.adjustments, shown.clipped_share, logits)
+
+
+def score_frames(pixels: Any, session: Session, framing: Framing, mode: Mode, device: Device) -> FrameScores:
+    """Score frames (frames, height, width) uint8: `show_frames`, then `score_shown`."""
+    return score_shown(show_frames(pixels, framing, mode, device), session)
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

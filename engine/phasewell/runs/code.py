@@ -1,4 +1,4 @@
-"""Which code makes the numbers: the package version and a digest of the sources that enter a cells part."""
+"""Which code makes the numbers: the package version and a digest of the sources that enter a part."""
 
 from __future__ import annotations
 
@@ -25,23 +25,46 @@ _SOURCES = (
     "runs/lanes.py",
     "tables/parts.py",
 )
+# everything between the 8-bit pixels and the bytes of a scores part
+_SCORES_SOURCES = (
+    "inference",
+    "networks",
+    "manifest.py",
+    "runs/scoring.py",
+    "runs/task.py",
+    "runs/lanes.py",
+    "tables/parts.py",
+    "tables/score_parts.py",
+)
+_SCORES_KERNELS = ("grid.cuh", "cnn_input.cuh", "gpu.py", "launching.py")
 _KERNEL_SUFFIXES = {".py", ".cuh", ".cpp"}
 
 
 @functools.cache
 def code_version() -> str:
-    """Return `<package version>+<16 hexadecimal digits>`; a changed source file gives another one."""
+    """Return `<package version>+<16 hexadecimal digits>`; a changed source file of cells gives another one."""
+    return _digest([*_engine_sources(_SOURCES), *_kernel_sources()])
+
+
+@functools.cache
+def scores_code_version() -> str:
+    """Return the same for scores."""
+    kernels = (source for source in _kernel_sources() if source[1].name in _SCORES_KERNELS)
+    return _digest([*_engine_sources(_SCORES_SOURCES), *kernels])
+
+
+def _digest(sources: list[tuple[str, Path]]) -> str:
     digest = hashlib.sha256()
-    for name, path in sorted([*_engine_sources(), *_kernel_sources()]):
+    for name, path in sorted(sources):
         data = path.read_bytes()
         digest.update(f"{name} {len(data)}\n".encode())
         digest.update(data)
     return f"{phasewell.__version__}+{digest.hexdigest()[:16]}"
 
 
-def _engine_sources() -> Iterator[tuple[str, Path]]:
+def _engine_sources(sources: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     root = Path(phasewell.__file__).parent
-    for source in _SOURCES:
+    for source in sources:
         path = root / source
         for file in path.rglob("*.py") if path.is_dir() else [path]:
             yield file.relative_to(root).as_posix(), file

@@ -20,7 +20,7 @@ from phasewell.errors import InputError, UsageError
 from phasewell.manifest import SCHEMA_VERSION, RunManifest, canonical_json
 from phasewell.plate import Plate
 from phasewell.runs.keys import run_document
-from phasewell.runs.ledger import Ledger
+from phasewell.runs.ledger import CELLS, SCORES, Ledgers
 from phasewell.runs.planning import Plan
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import part_bytes
@@ -66,11 +66,12 @@ def read_run_document(folder: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def finish_run(folder: Path, config: Config, plan: Plan, ledger: Ledger) -> RunManifest:
+def finish_run(folder: Path, config: Config, plan: Plan, ledgers: Ledgers) -> RunManifest:
     """Write the profile, then the manifest. Files that are right already are not touched."""
     from phasewell.descriptors import build_profile
 
-    done = [ledger.done[unit.address] for unit in plan.units]
+    done = [ledgers[CELLS].done[unit.address] for unit in plan.units]
+    scored = [ledgers[SCORES].done[unit.address] for unit in plan.units] if plan.scoring else []
     choice = config.profile
     moments = read_field_moments([item.part for item in done])
     profile = build_profile(moments, choice.window_h, choice.fields, choice.min_fields, choice.seed)
@@ -81,10 +82,10 @@ def finish_run(folder: Path, config: Config, plan: Plan, ledger: Ledger) -> RunM
         run_id=plan.run_id,
         plate=plan.plate,
         plate_digest=plan.plate_digest,
-        config=run_document(config),
+        config=run_document(config, plan.scoring.session_document() if plan.scoring else None),
         code_version=plan.code_version,
         definitions=DEFINITIONS_ID,
-        parts=entries,
+        parts=(*entries, *(item.entry for item in scored)),
         files={PROFILE_FILE: hashlib.sha256(data).hexdigest()},
         n_expected=plan.n_expected,
         n_processed=sum(entry.n_processed for entry in entries),

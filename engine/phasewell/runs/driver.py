@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from phasewell.runs.commit import begin_run, finish_run
 from phasewell.runs.executors import make_executor
 from phasewell.runs.interruption import InterruptedRunError, StopSignal, stop_on_signals
 from phasewell.runs.kept_labels import prepare_labels
-from phasewell.runs.ledger import Ledger, prepare_folders, restore_parts, retire_parts, scan_ledger
+from phasewell.runs.ledger import prepare_folders, restore_parts, retire_parts, scan_stages
 from phasewell.runs.lock import RunLock
 from phasewell.runs.observation import Observer, ReportProgress, last_line
 from phasewell.runs.planning import Plan, cut_leases, plan_plate
@@ -135,19 +135,21 @@ def _run_locked(plate: Plate, config: Config, executor: Executor, observer: Obse
         prepare_folders(folder)
         plan = plan_plate(plate, config)
         begin_run(folder, plate, config, plan)
-        restore_parts(folder, plan.ledger)
+        for ledger in plan.ledgers.values():
+            restore_parts(folder, ledger)
         observer.plan_made(plan)
-        for path in plan.ledger.damaged:
+        for path in (path for ledger in plan.ledgers.values() for path in ledger.damaged):
             observer.event("damaged_part", path=str(path))
         if plan.remaining:
             _check_disk(plan)
             if any(unit.label_fields for unit in plan.remaining):
                 prepare_labels(folder, plate)
             _execute(plate, plan, config, executor, observer, stop)
-        ledger = _scan(folder, plan)
+        ledgers = scan_stages(folder, plan.units)
         _check_plate(plan, config)
-        manifest = finish_run(folder, config, plan, ledger)
-        retire_parts(folder, ledger)
+        manifest = finish_run(folder, config, plan, ledgers)
+        for ledger in ledgers.values():
+            retire_parts(folder, ledger)
     except PhasewellError:
         raise
     except OSError as error:
@@ -161,7 +163,14 @@ def _execute(
     """Feed the executor until every unit is done; look at the disk and start again when workers are lost."""
     output = config.run.output
     context = TaskContext(
-        config, output, plan.plate_digest, plan.code_version, plan.device, plan.sizes.threads, plan.sizes.batch_frames
+        config=config,
+        run_folder=output,
+        plate_digest=plan.plate_digest,
+        code_version=plan.code_version,
+        device=plan.device,
+        threads=plan.sizes.threads,
+        batch_frames=plan.sizes.batch_frames,
+        scoring=plan.scoring,
     )
     remaining: Sequence[UnitPlan] = plan.remaining
     failures = 0
@@ -171,18 +180,15 @@ def _execute(
             executor(context, cut_leases(remaining, plate, config, plan), observer.take, stop.check)
         except WorkersLostError as error:
             observer.event("workers_lost", message=str(error))
-        ledger = _scan(config.run.output, plan)
-        remaining = [unit for unit in remaining if unit.address not in ledger.done]
+        ledgers = scan_stages(output, plan.units)
+        left = ((unit, tuple(s for s in unit.due if unit.address not in ledgers[s].done)) for unit in remaining)
+        remaining = [replace(unit, due=due) for unit, due in left if due]
         failures = failures + 1 if observer.n_done == before else 1
         if remaining and failures > _REBUILDS:
             raise StalledError(
                 f"{len(remaining)} units remain, first well {remaining[0].well} time {remaining[0].time}: workers were "
                 f"lost or made no progress {failures} times in a row; see events.jsonl, then run the command again"
             )
-
-
-def _scan(folder: Path, plan: Plan) -> Ledger:
-    return scan_ledger(folder, {unit.address: unit.key for unit in plan.units})
 
 
 def _check_disk(plan: Plan) -> None:

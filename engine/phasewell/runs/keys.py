@@ -43,16 +43,17 @@ def _content(record: FrameRecord) -> str:
     return record.status if record.reason is None else f"{record.status}:{record.reason}"
 
 
-def run_document(config: Config) -> dict[str, Any]:
+def run_document(config: Config, scoring: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the part of the configuration that can change a run's results: no compute settings, no folders.
 
+    `scoring` says who scores, where anybody does: the model by its digest, what was chosen for auto.
     What `foreign` says is in the digest of the plate that it makes.
     """
-    return config.model_dump(
-        mode="json", exclude={"compute": True, "foreign": True, "run": {"output"}, "plate": {"store"}}
-    )
+    left_out: Any = {"run": {"output"}, "plate": {"store"}, "compute": True, "foreign": True, "inference": True}
+    document = config.model_dump(mode="json", exclude=left_out)
+    return document if scoring is None else {**document, "inference": scoring}
 
 
-def run_id(plate_digest: str, config: Config, code: str) -> str:
-    """Return the name of a run: a digest of plate, configuration and code."""
-    return digest_json({"plate": plate_digest, "config": run_document(config), "code": code})
+def run_id(plate_digest: str, config: Config, code: str, scoring: dict[str, str] | None = None) -> str:
+    """Return the name of a run: a digest of plate, configuration, who scores and code."""
+    return digest_json({"plate": plate_digest, "config": run_document(config, scoring), "code": code})

@@ -20,6 +20,7 @@ from phasewell.plate import FrameKey
 from phasewell.runs.assembly import MeasuredFrame
 from phasewell.runs.measuring import measure_frames
 from phasewell.runs.receipts import TaskContext
+from phasewell.runs.scoring import Scorer, Shown
 
 _LANES_PER_READER = 2
 _MOST_LANES = 16  # beyond, lanes would wait for the interpreter; more cores are threads of the kernels
@@ -33,6 +34,10 @@ class Lane(Protocol):
 
     def measure(self, batch: FrameBatch, labelled: Collection[FrameKey]) -> tuple[list[MeasuredFrame], Sequence[str]]:
         """Return the result of every frame in the order of the batch, and notes on how it came about."""
+        ...
+
+    def show(self, batch: FrameBatch, scorer: Scorer) -> Shown:
+        """Return the pictures of the frames for a network, made from the pixels that `measure` had before."""
         ...
 
 
@@ -69,6 +74,10 @@ class CpuLane:
     def measure(self, batch: FrameBatch, labelled: Collection[FrameKey]) -> tuple[list[MeasuredFrame], Sequence[str]]:
         """See `Lane`."""
         return measure_frames(batch, self.device, self.config, labelled), ()
+
+    def show(self, batch: FrameBatch, scorer: Scorer) -> Shown:
+        """See `Lane`."""
+        return scorer.show(batch.pixels, batch.keys, self.device)
 
 
 def plan_lanes(context: TaskContext, device: Device, frame_shape: tuple[int, int], n_frames: int | None) -> Lanes:

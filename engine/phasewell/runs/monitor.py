@@ -9,7 +9,7 @@ from typing import Any
 
 from phasewell.errors import InputError
 from phasewell.runs.commit import MANIFEST_NAME, read_run_document
-from phasewell.runs.ledger import CELLS_FOLDER
+from phasewell.runs.ledger import CELLS, SCORES, parts_folder
 from phasewell.runs.lock import is_locked, lock_holder
 from phasewell.runs.observation import BEAT_S, HEARTBEAT_NAME, STATUS_NAME
 from phasewell.tables.parts import find_parts
@@ -51,7 +51,8 @@ def status(run_dir: Path | str) -> dict[str, Any]:
         "state": state,
         "stalled": stalled,
         **{name: known.get(name) for name in ("expected", "done", "quarantined", "missing")},
-        "parts": sum(1 for _ in find_parts(folder / CELLS_FOLDER)),
+        "parts": sum(1 for _ in find_parts(folder / parts_folder(CELLS))),
+        "scores_parts": sum(1 for _ in find_parts(folder / parts_folder(SCORES))),
         "frames_per_s": beat.get("frames_per_s") if running else None,
         "eta_s": beat.get("eta_s") if running else None,
         "heartbeat_age_s": age_s,

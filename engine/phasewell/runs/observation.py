@@ -19,6 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from phasewell.durable import temporary_beside, write_failure
+from phasewell.manifest import PartEntry
+from phasewell.runs.ledger import CELLS
 from phasewell.runs.planning import Plan
 from phasewell.runs.receipts import Receipt
 
@@ -36,6 +38,7 @@ class Observer:
         self.folder, self._progress = folder, progress
         self.n_processed = self.n_quarantined = self.n_missing = self.n_total = 0
         self._seen: set[tuple[str, int]] = set()
+        self._measured: dict[tuple[str, int], PartEntry] = {}  # units of which only scores are due
         self._recent: deque[tuple[float, int]] = deque(maxlen=_RATE_WINDOW)
         self._state: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
@@ -61,18 +64,21 @@ class Observer:
     def plan_made(self, plan: Plan) -> None:
         """Count what earlier runs have finished."""
         self.n_total = plan.n_expected
-        remaining = {unit.address for unit in plan.remaining}
-        for address, item in plan.ledger.done.items():
-            if address not in remaining:
+        remaining = {unit.address: unit.due for unit in plan.remaining}
+        for address, item in plan.ledgers[CELLS].done.items():
+            if CELLS not in remaining.get(address, (CELLS,)):
+                self._measured[address] = item.entry
+            elif address not in remaining:
                 self._seen.add(address)
                 self.n_processed += item.entry.n_processed
                 self.n_quarantined += item.entry.n_quarantined
                 self.n_missing += item.entry.n_missing
         self._state = {"run_id": plan.run_id, "plate": plan.plate, "device": plan.device, "executor": plan.executor}
         self._facts = plan.facts.to_dict()
+        scores = plan.scoring.session_document() if plan.scoring else None
         self._recent.append((time.monotonic(), 0))
         sizes = {"workers": plan.workers, "units": len(plan.units), "to_do": len(plan.remaining)}
-        self.event("planned", **self._state, facts=self._facts, **sizes)
+        self.event("planned", **self._state, facts=self._facts, **sizes, scores_by=scores)
         if self._progress:
             self._progress(self.n_done, self.n_total)
 
@@ -82,12 +88,14 @@ class Observer:
         if address in self._seen:
             return
         self._seen.add(address)
-        self.n_processed += receipt.n_processed
-        self.n_quarantined += receipt.n_quarantined
-        self.n_missing += receipt.n_missing
+        counts = self._measured.get(address, receipt)
+        self.n_processed += counts.n_processed
+        self.n_quarantined += counts.n_quarantined
+        self.n_missing += counts.n_missing
         self._recent.append((time.monotonic(), receipt.n_frames))
         place = {"host": receipt.host, "pid": receipt.pid, "device": receipt.device}
         unit = {"well": receipt.well, "time": receipt.time, "sha256": receipt.sha256}
+        unit |= {"scores_sha256": receipt.scores_sha256} if receipt.scores_sha256 else {}
         self.event("unit", **unit, frames=receipt.n_frames, seconds=round(receipt.seconds, 4), **place)
         for failure in receipt.failures:
             self.event("failure", well=receipt.well, time=receipt.time, traceback=failure, **place)

@@ -1,8 +1,10 @@
-"""Many units on one worker: readers -> ring of buffers -> lanes -> writers, each a few threads.
+"""Many units on one worker: readers -> ring of buffers -> lanes (-> scorers) -> writers, each a few threads.
 
 A buffer holds a batch of frames, which may come from several units, so that memory is bounded by the ring whatever the
 size of a unit. Readers fill buffers with the frames of units in their order, lanes measure them, writers commit a unit
-as soon as its last frame is there. Nothing of this shows in a part: every result has the address of its frame.
+as soon as its last frame is there. Where frames are scored, lanes also make their pictures and go on, and scorers hand
+these to the network: cells of later units are measured while it works. Nothing of this shows in a part: every result
+has the address of its frame.
 """
 
 from __future__ import annotations
@@ -22,13 +24,17 @@ from phasewell.device import Device
 from phasewell.frames import FrameBatch
 from phasewell.plate import FrameKey, Plate
 from phasewell.runs.lanes import Lane, plan_lanes
+from phasewell.runs.ledger import CELLS, SCORES
+from phasewell.runs.measuring import take_frames
 from phasewell.runs.receipts import CheckStop, Receipt, TakeReceipt, TaskContext
-from phasewell.runs.task import UnitTask, prepare_worker
+from phasewell.runs.scoring import Shown
+from phasewell.runs.task import UnitTask, make_scorer, prepare_worker
 from phasewell.runs.unit_plan import UnitPlan
 from phasewell.runs.unit_source import END, StoppedError, UnitSource, count_units
 
 _CHECK_S = 0.2  # between two looks whether to stop
 _OPENER_S = 1.0
+_SCORERS = 2  # so that one hands the network frames while another waits for its last ones
 
 
 @dataclass
@@ -62,7 +68,9 @@ class _Pipeline:
         self._guard = threading.Lock()
         self._free: queue.SimpleQueue[_Batch] = queue.SimpleQueue()
         self._full: queue.SimpleQueue[_Batch] = queue.SimpleQueue()
-        self._measured: queue.SimpleQueue[UnitTask] = queue.SimpleQueue()
+        self._scorer = make_scorer(context)
+        self._shown: queue.SimpleQueue[tuple[list[UnitTask], Shown]] = queue.SimpleQueue()
+        self._measured: queue.SimpleQueue[UnitTask] = queue.SimpleQueue()  # units of which nothing is left to compute
         self._news: queue.SimpleQueue[Any] = queue.SimpleQueue()  # receipts, an error, or the end
         self._unmade = lanes.n_buffers
         self._source = UnitSource(
@@ -70,13 +78,15 @@ class _Pipeline:
         )
         self._next: dict[str, queue.SimpleQueue[Any]] = {
             "reader": self._full,
-            "lane": self._measured,
+            "lane": self._shown if self._scorer else self._measured,
+            "scorer": self._measured,
             "writer": self._news,
         }
         loops: dict[str, list[Callable[[], None]]] = {
             "opener": [partial(self._source.open_units, units)],
             "reader": [self._read] * lanes.n_readers,
             "lane": [partial(self._measure, lane) for lane in lanes.lanes],
+            "scorer": [self._score] * (_SCORERS if self._scorer else 0),
             "writer": [self._write] * lanes.n_writers,
         }
         self._working = {stage: len(each) for stage, each in loops.items()}
@@ -115,7 +125,7 @@ class _Pipeline:
         if callable(close := getattr(self._units, "close", None)):
             with contextlib.suppress(ValueError):  # of a generator that waits in the opener
                 close()
-        for each in (self._free, self._full, self._measured):
+        for each in (self._free, self._full, self._shown, self._measured):
             each.put(END)
         opener, *others = self._threads
         for thread in others:
@@ -181,15 +191,26 @@ class _Pipeline:
 
     def _measure(self, lane: Lane) -> None:
         while (batch := self._get(self._full)) is not END:
-            keys = tuple(key for _, key in batch.frames)
-            labelled = frozenset().union(*(task.labelled for task in {task for task, _ in batch.frames}))
-            frames = FrameBatch(batch.pixels[: len(keys)], self._pixel_size_um, keys)
-            found, notes = lane.measure(frames, labelled)
             tasks = [task for task, _ in batch.frames]
+            frames = FrameBatch(batch.pixels[: len(tasks)], self._pixel_size_um, tuple(key for _, key in batch.frames))
+            labelled = frozenset().union(*(task.labelled for task in set(tasks)))
+            measured, scored = ([i for i, task in enumerate(tasks) if stage in task.due] for stage in (CELLS, SCORES))
+            found, notes = lane.measure(take_frames(frames, measured), labelled) if measured else ([], ())
+            shown = lane.show(take_frames(frames, scored), self._scorer) if scored and self._scorer else None
             batch.frames.clear()
             self._free.put(batch)
-            for task, frame in zip(tasks, found, strict=True):
-                if task.keep(frame, notes):
+            for i, frame in zip(measured, found, strict=True):
+                if tasks[i].keep(frame, notes):
+                    self._measured.put(tasks[i])
+            if shown:
+                self._shown.put(([tasks[i] for i in scored], shown))
+
+    def _score(self) -> None:
+        assert self._scorer is not None
+        while (item := self._get(self._shown)) is not END:
+            tasks, shown = item
+            for task, frame in zip(tasks, self._scorer.score(shown), strict=True):
+                if task.keep_score(frame):
                     self._measured.put(task)
 
     def _write(self) -> None:

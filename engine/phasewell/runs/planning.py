@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from phasewell.runs.code import code_version
 from phasewell.runs.forecast import expect_rate
 from phasewell.runs.kept_labels import KeptLabels
 from phasewell.runs.keys import cells_stage, run_id, unit_key
-from phasewell.runs.ledger import Ledger, scan_ledger
+from phasewell.runs.ledger import Ledgers, scan_stages
 from phasewell.runs.memory import projected_disk_bytes
+from phasewell.runs.scoring import ScoringPlan, plan_scoring
 from phasewell.runs.sizing import Sizes, size_run
 from phasewell.runs.source_plate import open_configured
 from phasewell.runs.unit_plan import SAMPLE_FIELDS, UnitPlan
@@ -27,7 +28,10 @@ from phasewell.runs.unit_plan import SAMPLE_FIELDS, UnitPlan
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `remaining` are the units without a part; leases are its cuts, in the same order."""
+    """What a run will do. `remaining` are the units that lack a part, with what is due; leases are its cuts, in order.
+
+    `scoring` says who scores, None where nobody does.
+    """
 
     run_id: str
     plate: str
@@ -47,7 +51,8 @@ class Plan:
     forecast_s: float
     pixels_per_s: float  # of one worker: what leases and forecast rest on
     rate_source: str
-    ledger: Ledger
+    ledgers: Ledgers
+    scoring: ScoringPlan | None = None
 
     @property
     def workers(self) -> int:
@@ -85,6 +90,8 @@ class Plan:
             "batch_frames": self.sizes.batch_frames,
             "units": len(self.units),
             "units_done": len(self.units) - len(self.remaining),
+            "units_to_score": sum("scores" in unit.due for unit in self.remaining),
+            "scores_by": None if self.scoring is None else self.scoring.session_document(),
             "units_remaining": [f"{unit.well}-t{unit.time:03d}" for unit in self.remaining],
             "frames_expected": self.n_expected,
             "frames_remaining": self.n_remaining,
@@ -108,6 +115,7 @@ class Plan:
             (
                 f"plate {self.plate}: {len(self.units)} units of {self.n_fields} fields, {self.n_expected} frames",
                 f"done already: {done} units; to do: {len(self.remaining)} units, {self.n_remaining} frames",
+                *self._scores_lines(),
                 f"executor {self.executor}: {self.workers} workers of {sizes.threads} threads, each "
                 f"{sizes.batch_frames} frames at once; {len(self.leases)} leases",
                 f"device {self.facts.to_text()}",
@@ -118,12 +126,18 @@ class Plan:
             )
         )
 
+    def _scores_lines(self) -> list[str]:
+        if self.scoring is None:
+            return []
+        due = sum("scores" in unit.due for unit in self.remaining)
+        return [f"scores: {self.scoring.identity}; to do: {due} units"]
+
 
 def plan(config: Config | Path | str) -> Plan:
     """Return what `run` would do with this configuration; writes nothing.
 
-    Raises UsageError for wells or times the plate lacks, InputError for an unreadable plate and UnavailableError
-    for an absent device.
+    Raises UsageError for wells or times the plate lacks and frames a model cannot take, InputError for an unreadable
+    plate or model and UnavailableError for an absent device or backend.
     """
     config = config if isinstance(config, Config) else load_config(config)
     return plan_plate(open_configured(config), config)
@@ -134,26 +148,20 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
     from phasewell.images import plate_digest
 
     code, digest = code_version(), plate_digest(plate)
-    stage = cells_stage(plate, config, code)
-    units = []
-    labelled = label_choice(plate, config)
-    for unit in select_units(plate, config.plate):
-        records = plate.reader.read_records(unit)
-        key = unit_key(stage, unit, plate.times_h[unit.time], records)
-        present = sum(record.status == "present" for record in records)
-        units.append(UnitPlan(unit.well, unit.time, key, present, _label_fields(config, unit, records, labelled)))
-    output = config.run.output
-    ledger = scan_ledger(output, {unit.address: unit.key for unit in units})
-    kept = KeptLabels(output)
-    remaining = [unit for unit in units if not ledger.is_settled(unit.address) or not kept.holds(unit)]
     device = Device(config.compute.device, config.compute.engine)
     sizes, facts = size_run(plate, config, device), device.facts()
     expected = expect_rate(facts, device, config, code)
     rate = expected.pixels_per_s * (1 if device.is_gpu else sizes.threads)
+    scoring = plan_scoring(plate, config, replace(device, threads=sizes.threads))
+    units = _plan_units(plate, config, code, scoring)
+    output = config.run.output
+    ledgers = scan_stages(output, units)
+    kept = KeptLabels(output)
+    remaining = [replace(unit, due=due) for unit in units if (due := _due(unit, ledgers, kept))]
     pixels = plate.frame_shape[0] * plate.frame_shape[1]
     n_frames = sum(unit.n_present for unit in remaining)
     return Plan(
-        run_id=run_id(digest, config, code),
+        run_id=run_id(digest, config, code, scoring.session_document() if scoring else None),
         plate=plate.name,
         plate_digest=digest,
         code_version=code,
@@ -162,7 +170,7 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
         facts=facts,
         executor=config.compute.executor,
         sizes=sizes,
-        units=tuple(units),
+        units=units,
         remaining=tuple(remaining),
         leases=make_leases(remaining, pixels, rate, config.compute.lease_s, sizes.workers),
         pixels_per_s=rate,
@@ -171,8 +179,30 @@ def plan_plate(plate: Plate, config: Config) -> Plan:
         disk_needed_bytes=projected_disk_bytes(plate, n_frames, sum(len(unit.label_fields) for unit in remaining)),
         disk_free_bytes=shutil.disk_usage(_existing_parent(output)).free,
         forecast_s=n_frames * pixels / rate / sizes.workers,
-        ledger=ledger,
+        ledgers=ledgers,
+        scoring=scoring,
     )
+
+
+def _plan_units(plate: Plate, config: Config, code: str, scoring: ScoringPlan | None) -> tuple[UnitPlan, ...]:
+    cells, scores = cells_stage(plate, config, code), scoring.stage(plate) if scoring else None
+    due = ("cells",) if scores is None else ("cells", "scores")
+    labelled = label_choice(plate, config)
+    units = []
+    for unit in select_units(plate, config.plate):
+        records, time_h = plate.reader.read_records(unit), plate.times_h[unit.time]
+        key = unit_key(cells, unit, time_h, records)
+        scores_key = "" if scores is None else unit_key(scores, unit, time_h, records)
+        present = sum(record.status == "present" for record in records)
+        fields = _label_fields(config, unit, records, labelled)
+        units.append(UnitPlan(unit.well, unit.time, key, present, fields, scores_key, due))
+    return tuple(units)
+
+
+def _due(unit: UnitPlan, ledgers: Ledgers, kept: KeptLabels) -> tuple[str, ...]:
+    settled = {stage: ledgers[stage].is_settled(unit.address) for stage in unit.due}
+    settled["cells"] = settled["cells"] and kept.holds(unit)  # labels are made with cells
+    return tuple(stage for stage in unit.due if not settled[stage])
 
 
 def select_units(plate: Plate, choice: PlateConfig) -> tuple[Unit, ...]:

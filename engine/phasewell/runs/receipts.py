@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from phasewell.config import Config
+from phasewell.runs.scoring import ScoringPlan
 from phasewell.runs.unit_plan import UnitPlan
 
 
@@ -22,15 +23,19 @@ class TaskContext:
     device: str
     threads: int = 1  # of the kernels of a process, on a CPU; on a GPU its lanes
     batch_frames: int = 0  # frames of a lane at once; 0 = as many as the device takes
+    scoring: ScoringPlan | None = None  # who scores; None where nobody does
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of one unit. The part on disk is the truth; this only tells the driver where to look."""
+    """What became of one unit. The parts on disk are the truth; this only tells the driver where to look.
+
+    Counts are those of the cells part where it was due, else of the scores part.
+    """
 
     well: str
     time: int
-    sha256: str
+    sha256: str  # of the cells part; empty where it was not due
     n_processed: int
     n_quarantined: int
     n_missing: int
@@ -40,6 +45,7 @@ class Receipt:
     pid: int
     device: str
     failures: tuple[str, ...] = ()  # one traceback per kind of failure
+    scores_sha256: str = ""  # of the scores part; empty where it was not due
     notes: tuple[str, ...] = ()  # such as "out of memory: 64 -> 32 frames at once"
 
     @property

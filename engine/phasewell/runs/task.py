@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pyarrow import Table
 
 from phasewell.config import Config
 from phasewell.device import Device
@@ -26,21 +27,23 @@ from phasewell.runs.assembly import MeasuredFrame, assemble_part
 from phasewell.runs.code import code_version
 from phasewell.runs.kept_labels import keep_labels
 from phasewell.runs.keys import cells_stage, unit_key
-from phasewell.runs.ledger import CELLS_FOLDER
+from phasewell.runs.ledger import CELLS, SCORES, parts_folder
 from phasewell.runs.measuring import measure_frames
 from phasewell.runs.receipts import CheckStop, Receipt, TaskContext
+from phasewell.runs.scoring import ScoredFrame, Scorer, assemble_scores
 from phasewell.runs.source_plate import open_configured
 from phasewell.runs.unit_plan import UnitPlan
-from phasewell.tables.parts import write_part
+from phasewell.tables.parts import PartFile, write_part
 
 _TRIES = 3  # of whatever the disk refuses
 _Result = TypeVar("_Result")
 
 
 class UnitTask:
-    """A unit in work: `read` its frames, `keep` what was measured, `commit` when nothing is left.
+    """A unit in work: `read` its frames, `keep` what was measured and scored, `commit` when nothing is left.
 
-    `keys` are the frames that are to be measured. Threads may work on different frames at the same time.
+    `keys` are the frames that are to be computed, `due` the stages. Threads may work on different frames at the same
+    time.
     Raises InputError when the plate changed since the plan or its record file is damaged.
     """
 
@@ -55,14 +58,17 @@ class UnitTask:
         if unit_key(stage, unit, plate.times_h[unit.time], self._source.records) != planned.key:
             raise InputError(f"{unit}: its frames changed since the run was planned; run the command again")
         keys = self._source.keys
-        self._measured = {key.field: MeasuredFrame(key, condemned[key.field]) for key in keys if key.field in condemned}
+        out = {key.field: (key, condemned[key.field]) for key in keys if key.field in condemned}
+        self._measured = {name: MeasuredFrame(key, reason) for name, (key, reason) in out.items()}
+        self._scored = {name: ScoredFrame(key, reason) for name, (key, reason) in out.items()}
+        self.due = planned.due
         self.keys: tuple[FrameKey, ...] = tuple(key for key in keys if key.field not in condemned)
         self._index = {key: index for index, key in enumerate(keys)}
         self._damaged: set[FrameKey] = set()
         self._quarantined: tuple[FrameRecord, ...] = ()  # all records, where none of the frames can be had
         self._failure: str | None = None
         self._guard = threading.Lock()
-        self._left = len(self.keys)
+        self._left = len(self.keys) * len(self.due)  # results that are still to come
         self._notes: dict[str, None] = {}
         try:
             self._try("opened", self._source.open)
@@ -73,6 +79,8 @@ class UnitTask:
     @property
     def labelled(self) -> frozenset[FrameKey]:
         """The frames whose labels are kept."""
+        if CELLS not in self.due:
+            return frozenset()
         return frozenset(key for key in self.keys if key.field in self.planned.label_fields)
 
     def read(self, key: FrameKey, out: NDArray[np.uint8]) -> bool:
@@ -86,14 +94,21 @@ class UnitTask:
         """Take note of a damaged frame; return whether it was the last one."""
         with self._guard:
             self._damaged.add(key)
-            self._left -= 1
+            self._left -= len(self.due)
             return self._left == 0
 
     def keep(self, frame: MeasuredFrame, notes: Sequence[str] = ()) -> bool:
-        """Take the result of one frame and notes on how it came about; return whether it was the last one."""
+        """Take the cells of one frame and notes on how they came about; return whether nothing is left."""
         with self._guard:
             self._measured[frame.key.field] = frame
             self._notes.update(dict.fromkeys(notes))
+            self._left -= 1
+            return self._left == 0
+
+    def keep_score(self, frame: ScoredFrame) -> bool:
+        """Take the scores of one frame; return whether nothing is left."""
+        with self._guard:
+            self._scored[frame.key.field] = frame
             self._left -= 1
             return self._left == 0
 
@@ -102,33 +117,45 @@ class UnitTask:
         self._source.close()
 
     def commit(self) -> Receipt:
-        """Write labels and part durably and return the receipt; raises StorageError when that fails."""
+        """Write labels and parts durably and return the receipt; raises StorageError when that fails."""
         self.close()
-        context, planned, measured = self._context, self.planned, self._measured
-        if planned.label_fields:  # before the part, which says that all is done
-            labels = {field: frame.labels for field, frame in measured.items() if frame.labels is not None}
-            keep_labels(context.run_folder, self._plate, planned, labels)
         records = self._quarantined or self._source.records_after(self._damaged)
-        table = assemble_part(self._plate, records, measured, planned.key, context.code_version)
-        part = write_part(context.run_folder / CELLS_FOLDER, planned.well, planned.time, planned.key, table)
+        tables = [self._commit_stage(stage, records) for stage in self.due]
+        sha256 = {stage: part.sha256 for stage, (part, _) in zip(self.due, tables, strict=True)}
+        table = tables[0][1]
         status = table.column("status").to_pylist()
-        failures = {frame.reason: frame.failure for frame in measured.values() if frame.failure}
+        cells = table.column("n_cells").to_pylist() if CELLS in self.due else []
+        results: list[MeasuredFrame | ScoredFrame] = [*self._measured.values(), *self._scored.values()]
+        failures = {frame.reason: frame.failure for frame in results if frame.failure}
         texts = [text for text in (*failures.values(), self._failure) if text]
         return Receipt(
-            well=planned.well,
-            time=planned.time,
-            sha256=part.sha256,
+            well=self.planned.well,
+            time=self.planned.time,
+            sha256=sha256.get(CELLS, ""),
             n_processed=status.count("processed"),
             n_quarantined=status.count("quarantined"),
             n_missing=status.count("missing"),
-            n_cells=sum(n or 0 for n in table.column("n_cells").to_pylist()),
+            n_cells=sum(n or 0 for n in cells),
             seconds=time.monotonic() - self._started,
             host=socket.gethostname(),
             pid=os.getpid(),
-            device=context.device,
+            device=self._context.device,
             failures=tuple(texts),
+            scores_sha256=sha256.get(SCORES, ""),
             notes=tuple(self._notes),
         )
+
+    def _commit_stage(self, stage: str, records: Sequence[FrameRecord]) -> tuple[PartFile, Table]:
+        context, planned, key = self._context, self.planned, self.planned.keys()[stage]
+        if stage == CELLS:
+            if planned.label_fields:  # before the part, which says that all is done
+                labels = {field: frame.labels for field, frame in self._measured.items() if frame.labels is not None}
+                keep_labels(context.run_folder, self._plate, planned, labels)
+            table = assemble_part(self._plate, records, self._measured, key, context.code_version)
+        else:
+            assert context.scoring is not None
+            table = assemble_scores(context.scoring, self._plate, records, self._scored, key)
+        return write_part(context.run_folder / parts_folder(stage), planned.well, planned.time, key, table), table
 
     def _try(self, done: str, call: Callable[[], _Result]) -> _Result:
         for attempt in range(1, _TRIES + 1):
@@ -159,6 +186,7 @@ def process_unit(
     """
     plate = prepare_worker(context)
     device = Device(context.device, context.config.compute.engine, context.threads)
+    scorer = make_scorer(context) if SCORES in planned.due else None
     task = UnitTask(context, plate, planned, condemned)
     try:
         size = 1 if enter else device.batch_frames
@@ -176,8 +204,12 @@ def process_unit(
                 else:
                     task.lose(key)
             batch = FrameBatch(buffer[: len(keys)], plate.pixel_size_um, tuple(keys))
-            for frame in measure_frames(batch, device, context.config, task.labelled):
-                task.keep(frame)
+            if CELLS in task.due:
+                for frame in measure_frames(batch, device, context.config, task.labelled):
+                    task.keep(frame)
+            if scorer:
+                for scored in scorer.score(scorer.show(batch.pixels, batch.keys, device)):
+                    task.keep_score(scored)
         return task.commit()
     finally:
         task.close()
@@ -192,6 +224,16 @@ def prepare_worker(context: TaskContext) -> Plate:
             f"{context.code_version}; install the same version everywhere"
         )
     return _plate(context.config, context.plate_digest)
+
+
+def make_scorer(context: TaskContext) -> Scorer | None:
+    """Return who scores frames in this process, None where nobody does.
+
+    Raises UsageError for a host that would score otherwise than planned.
+    """
+    if context.scoring is None:
+        return None
+    return Scorer(context.scoring, Device(context.device, context.config.compute.engine, context.threads))
 
 
 def forget_plate() -> None:

@@ -31,6 +31,7 @@ def table_batches(results: Results, plate: Plate | None = None) -> Iterator[tupl
     yield "frames", results.frame_batches()
     yield "cells", results.cell_batches()
     yield "moments", results.moment_batches()
+    yield "scores", results.score_batches()
     yield "profiles", iter([] if profile is None else [profile])
     for name, table in model_tables(results.folder).items():
         yield name, iter([table])

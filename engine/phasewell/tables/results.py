@@ -23,6 +23,7 @@ from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import PartFile, read_part
 from phasewell.tables.profile_file import PROFILE_FILE
 from phasewell.tables.schema import TABLES, arrow_schema
+from phasewell.tables.score_parts import spread_scores
 
 REMEDY = "run `phasewell run` again: it makes only what is missing or damaged"
 
@@ -143,6 +144,16 @@ class Results:
                 lists: Any = table.column(name).take(processed).combine_chunks()
                 data[name] = lists.flatten()
             yield pa.table({name: data[name] for name in schema.names}, schema=schema)
+
+    def scores(self) -> pa.Table:
+        """Return the table `scores`: one row per field, time and class of every well; empty where no model was used."""
+        return pa.concat_tables([arrow_schema("scores").empty_table(), *self.score_batches()])
+
+    def score_batches(self) -> Iterator[pa.Table]:
+        """Yield the rows of the table `scores`, one batch per part, in plate order."""
+        schema = arrow_schema("scores")
+        for entry in self._entries("scores"):
+            yield spread_scores(read_part(self._part(entry)), schema)
 
     def read_file(self, name: str) -> bytes:
         """Return the bytes of one of the run's other files; raises InputError when they are not the committed ones."""
