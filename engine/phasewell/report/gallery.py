@@ -11,14 +11,13 @@ import numpy as np
 
 from phasewell.errors import PhasewellError
 from phasewell.images import open_plate
-from phasewell.manifest import RunManifest
+from phasewell.manifest import LABELS_NAME, RunManifest
 from phasewell.plate import Plate, Unit
 from phasewell.report.overlay import Picture, make_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LABELS_NAME = "labels.zarr"
 MOST_WELLS = 96
 """A gallery shows at most this many wells, evenly chosen; the page says so when there are more."""
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from phasewell.errors import InputError, UsageError
+from phasewell.manifest import LABELS_NAME
 from phasewell.plate import FrameKey, FrameRecord, Plate
 from phasewell.runs.unit_plan import UnitPlan
-
-LABELS_NAME = "labels.zarr"
 
 
 def prepare_labels(folder: Path, plate: Plate) -> None:
