@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.images import create_plate
 from phasewell.plate import Field, FrameKey, FrameRecord
+
+sys.path.append(str(Path(__file__).parents[1] / "kernels"))  # the GPU that the CPU plays
 
 WELLS = ("A01", "A02", "B01")
 FIELDS = ("1", "2", "3")

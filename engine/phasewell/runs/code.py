@@ -23,6 +23,7 @@ _SOURCES = (
     "runs/assembly.py",
     "runs/measuring.py",
     "runs/lanes.py",
+    "runs/gpu_lane.py",
     "tables/parts.py",
 )
 # everything between the 8-bit pixels and the bytes of a scores part

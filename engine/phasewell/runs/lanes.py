@@ -1,14 +1,14 @@
 """Lanes: the threads of a worker that measure batches, and what they need.
 
 On a CPU a lane is one thread of the kernels: the Python parts of one lane run beside the kernels of the others, and no
-lane waits for another at the end of a batch.
+lane waits for another at the end of a batch. On a GPU a lane is a stream, see `gpu_lane`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from phasewell.device import Device
 from phasewell.frames import FrameBatch
 from phasewell.plate import FrameKey
 from phasewell.runs.assembly import MeasuredFrame
+from phasewell.runs.gpu_lane import GpuLane
 from phasewell.runs.measuring import measure_frames
 from phasewell.runs.receipts import TaskContext
 from phasewell.runs.scoring import Scorer, Shown
@@ -25,6 +26,8 @@ from phasewell.runs.scoring import Scorer, Shown
 _LANES_PER_READER = 2
 _MOST_LANES = 16  # beyond, lanes would wait for the interpreter; more cores are threads of the kernels
 _WRITERS = 2
+_GPU_READERS = 6  # a core reads and checks about 3,000 frames of 1 MB a second from the page cache
+_GPU_WRITERS = 4  # one thread fsyncs about 120 parts a second, four more than 600
 _SHARE = 4  # batches that every lane gets at least, as far as there are frames
 _BATCH_BYTES = 64 << 20  # of the pixels of a batch on a CPU, or one frame
 
@@ -84,11 +87,15 @@ def plan_lanes(context: TaskContext, device: Device, frame_shape: tuple[int, int
     """Return the lanes of this worker for `n_frames` frames in all; None where nobody knows."""
     sizes = size_lanes(device, frame_shape, context.batch_frames, n_frames)
     own = Device(device.name, device.engine, max(device.threads // sizes.n_lanes, 1))
+    lanes: list[Lane] = [CpuLane(own, context.config)] * sizes.n_lanes
+    if device.is_gpu:
+        lanes = [GpuLane(device, context.config, frame_shape, sizes.batch_frames) for _ in range(sizes.n_lanes)]
+    make = device.kernels.pinned if device.is_gpu and device.kernels else np.empty
 
-    def make_buffer() -> NDArray[Any]:
-        return np.empty((sizes.batch_frames, *frame_shape), np.uint8)
+    def make_buffer() -> NDArray[np.uint8]:
+        buffer: NDArray[np.uint8] = make((sizes.batch_frames, *frame_shape), np.uint8)
+        return buffer
 
-    lanes = [CpuLane(own, context.config)] * sizes.n_lanes
     return Lanes(sizes.n_lanes, sizes.batch_frames, sizes.n_readers, sizes.n_writers, lanes, make_buffer)
 
 
@@ -100,6 +107,8 @@ def size_lanes(
     frames = planned_frames or batch_frames(device, frame_shape)
     if n_frames is not None:
         frames = max(min(frames, -(-n_frames // (_SHARE * n_lanes))), 1)
+    if device.is_gpu:
+        return LaneSizes(n_lanes, frames, _GPU_READERS, _GPU_WRITERS)
     return LaneSizes(n_lanes, frames, -(-n_lanes // _LANES_PER_READER), _WRITERS)
 
 

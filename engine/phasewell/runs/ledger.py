@@ -21,7 +21,7 @@ from phasewell.tables.parts import PartFile, find_parts, read_part
 
 CELLS, SCORES = "cells", "scores"
 STAGES = (CELLS, SCORES)  # each commits a part of its own per unit
-RETRIED_REASONS = ("chunk_damaged", "error:", "crash", "timeout")
+RETRIED_REASONS = ("chunk_damaged", "error:", "crash", "timeout", "gpu_oom")
 
 UnitAddress = tuple[str, int]  # well, time
 Ledgers = Mapping[str, "Ledger"]  # by stage

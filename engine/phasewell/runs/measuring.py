@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from phasewell_kernels.failures import OutOfMemory
 
 from phasewell.background import adjust_background, kernel_half_px
 from phasewell.cells import Cells
@@ -32,6 +33,15 @@ _QUALITY = tuple(field.name for field in fields(FrameQuality) if field.name in Q
 def measure_frames(
     batch: FrameBatch, device: Device, config: Config, labelled: Collection[FrameKey]
 ) -> list[MeasuredFrame]:
+    """Measure a batch on a device; a frame that raises costs only itself, see `settle_frames`."""
+    return settle_frames(batch, labelled, lambda some, keys: measure_batch(some, device, config, keys))
+
+
+def settle_frames(
+    batch: FrameBatch,
+    labelled: Collection[FrameKey],
+    measure: Callable[[FrameBatch, Collection[FrameKey]], list[MeasuredFrame]],
+) -> list[MeasuredFrame]:
     """Measure a batch; where that raises, find the frames at fault by halving and let only them fail.
 
     `labelled` are the frames whose labels are returned. Errors of the configuration or of the device are raised.
@@ -39,7 +49,9 @@ def measure_frames(
     reason = trace = ""
     for _ in range(_TRIES if len(batch) == 1 else 1):
         try:
-            return measure_batch(batch, device, config, labelled)
+            return measure(batch, labelled)
+        except OutOfMemory:  # of a GPU: no frame is at fault
+            raise
         except Exception as error:
             if isinstance(error, PhasewellError) and not isinstance(error, InputError):
                 raise
@@ -48,10 +60,7 @@ def measure_frames(
         return [MeasuredFrame(batch.keys[0], reason=reason, failure=f"{batch.keys[0]}\n{trace}")]
     half = len(batch) // 2
     first, second = take_frames(batch, range(half)), take_frames(batch, range(half, len(batch)))
-    return [
-        *measure_frames(first, device, config, labelled),
-        *measure_frames(second, device, config, labelled),
-    ]
+    return [*settle_frames(first, labelled, measure), *settle_frames(second, labelled, measure)]
 
 
 def measure_batch(
@@ -96,7 +105,7 @@ def list_frames(
     quality: FrameQuality,
     cells: Cells,
     measured: Sequence[int],
-    labels: dict[FrameKey, Any],
+    labels: Mapping[FrameKey, Any],
     config: Config,
 ) -> list[MeasuredFrame]:
     """Join the numbers of a batch frame by frame; `cells` are those of its frames `measured`.
@@ -168,13 +177,32 @@ def measure_fused(
     """Return what `measure_cells` returns, and before it the integers of the quality numbers, all in host memory."""
     if device.is_gpu:
         resident = FrameBatch(device.put(batch.pixels), batch.pixel_size_um, batch.keys)
-        sums = make_sums(batch.pixels.shape, device.xp)
-        device.kernels.sum_frames(resident.pixels, sums.integers, sums.rows, sums.columns)
-        cells, labels = measure_cells(resident, device, background, segmentation, keep_labels)
-        host = FrameSums(device.get(sums.integers), device.get(sums.rows), device.get(sums.columns))
-        return host, cells, device.get(labels) if keep_labels else None
+        labels = device.xp.empty(batch.pixels.shape, np.int32) if keep_labels else None
+        sums, cells = measure_resident(resident, labels, device.kernels, background, segmentation)
+        return sums, cells, device.get(labels) if keep_labels else None
     sums = make_sums(batch.pixels.shape)
     return sums, *_measure_in_cache(batch, device, background, segmentation, keep_labels, sums)
+
+
+def measure_resident(
+    batch: FrameBatch,
+    labels: Any,
+    kernels: Any,
+    background: BackgroundConfig,
+    segmentation: SegmentationConfig,
+    stream: Any = None,
+) -> tuple[FrameSums, Cells]:
+    """Return the quality integers and the cells, in host memory, of a batch that lies on a GPU.
+
+    `labels` is an array there of the shape of the pixels, int32, which is written, or None.
+    """
+    n, height, width = batch.pixels.shape
+    recipe = make_recipe(segmentation, batch.pixel_size_um).as_numbers(height, width)
+    half = kernel_half_px(background, batch.pixel_size_um, height, width)
+    rows, *sums = kernels.measure_frames(
+        batch.pixels, half, background.tolerance, np.array(recipe, np.int32), labels, stream=stream
+    )
+    return FrameSums(*sums), tabulate_cells(split_rows(rows), n, batch.pixel_size_um, batch.keys)
 
 
 def _measure_in_cache(

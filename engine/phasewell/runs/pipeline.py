@@ -176,9 +176,9 @@ class _Pipeline:
                         batch.frames.append((task, key))
                     elif task.lose(key):
                         self._measured.put(task)
+            (self._full if batch.frames else self._free).put(batch)
             if not batch.frames and self._source.is_empty:
                 return
-            (self._full if batch.frames else self._free).put(batch)
 
     def _take_buffer(self) -> _Batch:
         with self._guard:
