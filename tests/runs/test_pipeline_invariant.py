@@ -23,7 +23,7 @@ from phasewell.images.shards import Shard
 from phasewell.runs import pipeline
 from phasewell.runs.interruption import InterruptedRunError
 from phasewell.runs.lanes import CpuLane, Lanes, plan_lanes
-from phasewell.runs.pipeline import process_lease, process_units
+from phasewell.runs.pipeline import process_units
 from phasewell.runs.receipts import Receipt, TaskContext
 from phasewell.runs.task import UnitTask
 from phasewell.runs.unit_plan import UnitPlan
@@ -78,7 +78,7 @@ def cut(
             return np.full((frames, *frame_shape), 77, np.uint8)
 
         lane = CpuLane(Device("cpu", device.engine, 1), context.config)
-        return Cut([lane] * lanes, frames, readers, writers, make)
+        return Cut(lanes, frames, readers, writers, [lane] * lanes, make)
 
     monkeypatch.setattr(pipeline, "plan_lanes", plan)
     return made
@@ -117,12 +117,12 @@ def test_no_size_and_no_order_shows(
     assert not threads()
 
 
-def test_receipts_of_a_lease_are_those_of_its_units(case: Case) -> None:
-    context = into(case, "lease")
-    receipts = process_lease(context, case.units[:2])
-    assert {(r.well, r.time): r.n_frames for r in receipts} == {unit.address: 3 for unit in case.units[:2]}
-    assert process_lease(context, ()) == []
-    process_lease(context, case.units[:2])  # a task may be executed twice
+def test_a_unit_may_be_executed_twice(case: Case) -> None:
+    context, taken = into(case, "twice"), list[Receipt]()
+    for _ in range(2):
+        process_units(context, case.units[:2], taken.append, lambda: None)
+    process_units(context, (), taken.append, lambda: None)
+    assert sorted((r.well, r.time, r.n_frames) for r in taken) == [("A01", 0, 3)] * 2 + [("A01", 1, 3)] * 2
     assert len(names(context.run_folder)) == 2
 
 

@@ -21,6 +21,7 @@ from phasewell.plate import FrameKey
 from phasewell.quality import finish_quality
 from phasewell.runs.assembly import MeasuredFrame
 from phasewell.runs.measuring import list_frames, measure_batch, measure_resident, settle_frames, take_frames
+from phasewell.runs.scoring import Scorer, Shown
 
 OUT_OF_MEMORY = "gpu_oom"  # why a frame is quarantined
 _Measure = Callable[[FrameBatch, Collection[FrameKey]], list[MeasuredFrame]]
@@ -58,6 +59,10 @@ class GpuLane:
                     self._at_once = len(part) // 2
                     notes.append(f"out of memory: {len(part)} -> {self._at_once} frames at once")
         return found, notes
+
+    def show(self, batch: FrameBatch, scorer: Scorer) -> Shown:
+        """See `Lane`."""
+        return scorer.show(self._device.put(batch.pixels), batch.keys, self._device)
 
     def release(self) -> None:
         """Give back the memory of the device."""

@@ -43,6 +43,10 @@ class Lane(Protocol):
         """Return the pictures of the frames for a network, made from the pixels that `measure` had before."""
         ...
 
+    def release(self) -> None:
+        """Give back what is held between batches."""
+        ...
+
 
 @dataclass(frozen=True)
 class LaneSizes:
@@ -81,6 +85,9 @@ class CpuLane:
     def show(self, batch: FrameBatch, scorer: Scorer) -> Shown:
         """See `Lane`."""
         return scorer.show(batch.pixels, batch.keys, self.device)
+
+    def release(self) -> None:
+        """Nothing is held: the kernels keep their scratch memory for whoever comes next."""
 
 
 def plan_lanes(context: TaskContext, device: Device, frame_shape: tuple[int, int], n_frames: int | None) -> Lanes:

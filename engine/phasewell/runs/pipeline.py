@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasewell.device import Device
+from phasewell.errors import DeviceLostError
 from phasewell.frames import FrameBatch
 from phasewell.plate import FrameKey, Plate
 from phasewell.runs.lanes import Lane, plan_lanes
@@ -114,8 +115,19 @@ class _Pipeline:
                     self._hand_over(take)
                     raise item
                 take(item)
-        finally:
+        except DeviceLostError:  # its memory cannot be given back
             self._stop()
+            raise
+        except BaseException:
+            self._stop()
+            self._release()
+            raise
+        self._stop()
+        self._release()
+
+    def _release(self) -> None:
+        for lane in self._lanes.lanes:
+            lane.release()
 
     def _stop(self) -> None:
         if self._over.is_set():
