@@ -94,7 +94,8 @@ def test_work_is_counted(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_little_memory_halves_the_batch_and_is_told(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    size(monkeypatch, 1, 16)
+    size(monkeypatch, 1, 16, n_readers=1)
+    monkeypatch.setattr("phasewell.runs.unit_source._PATIENCE_S", 60.0)
     gpu.host.fail_next("alloc", MemoryError("arena"))
     receipts = gpu.run("halved")
     assert gpu.parts("halved") == gpu.expected
