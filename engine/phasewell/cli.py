@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from phasewell import __version__
 from phasewell.bench.command import bench_app
-from phasewell.console import Json, Quiet, Set, show
+from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 
 if TYPE_CHECKING:
@@ -183,22 +183,23 @@ def simulate(
 
 
 @app.command
-def plan(config: Path, *, set_: Set = (), json: Json = False) -> int:
+def plan(config: Path, *, device: OnDevice = None, set_: Set = (), json: Json = False) -> int:
     """Say what a run would do: units to do and cached, minutes, memory and disk."""
     from phasewell.config import load_config
     from phasewell.runs import plan as plan_run
 
-    planned = plan_run(load_config(config, set_))
+    planned = plan_run(load_config(config, (*set_, *device_setting(device))))
     show(planned.to_dict(), planned.to_text(), json)
     return EXIT_DONE
 
 
 @app.command
-def run(config: Path, *, set_: Set = (), quiet: Quiet = False, json: Json = False) -> int:
+def run(config: Path, *, device: OnDevice = None, set_: Set = (), quiet: Quiet = False, json: Json = False) -> int:
     """Process a plate: segment, measure, commit. The same command resumes after any interruption."""
     from phasewell.config import load_config
     from phasewell.runs import run as run_plate
 
+    set_ = (*set_, *device_setting(device))
     with _progress("run", quiet) as progress:
         resume = shlex.join(["phasewell", "run", str(config), *(f"--set={item}" for item in set_)])
         result = run_plate(load_config(config, set_), progress=progress, resume=resume)
@@ -318,7 +319,7 @@ def config_init(
 
 
 @config_app.command(name="show")
-def configshow(path: Path, *, set_: Set = (), json: Json = False) -> int:  # noqa: ARG001 - always JSON
+def config_show(path: Path, *, set_: Set = (), json: Json = False) -> int:  # noqa: ARG001 - always JSON
     """Show the configuration as a run would see it."""
     from phasewell.config import load_config
 

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document on stdout; text goes to stderr.")]
 Set = Annotated[tuple[str, ...], Parameter(name="--set", help="Override a key: section.key=value. May be repeated.")]
+OnDevice = Annotated[str | None, Parameter(name="--device", help="cpu, cuda, cuda:N or auto: sets compute.device.")]
 Quiet = Annotated[bool, Parameter(name=("-q", "--quiet"), negative="", help="No progress bar.")]
+
+
+def device_setting(device: str | None) -> tuple[str, ...]:
+    """Return the setting that `--device` stands for, as `--set` takes it; none where it was left out."""
+    return () if device is None else (f"compute.device={jsonlib.dumps(device)}",)
 
 
 def show(document: Mapping[str, Any], text: str, json: bool) -> None:

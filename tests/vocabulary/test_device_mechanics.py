@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -97,11 +98,13 @@ def test_asking_for_a_gpu_ends_with_69(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["simulate", str(store), "--clones", "1", "--fields", "1", "--times", "1", "--size", "128"]) == 0
     config.write_text(f'[plate]\nstore = "{store}"\n[run]\noutput = "{tmp_path / "run"}"\n')
     capsys.readouterr()
-    for verb in ("plan", "run"):
-        assert main([verb, str(config), "--set", "compute.device='cuda'"]) == 69
+    for verb, choice in product(("plan", "run"), (["--device", "cuda"], ["--set", "compute.device='cuda'"])):
+        assert main([verb, str(config), *choice]) == 69
         told = capsys.readouterr().err
         assert "device cuda:0" in told
         assert "use the device cpu" in told
+        if verb == "run":
+            assert "--set=compute.device=" in told  # the resume line asks for the same device
     assert not (tmp_path / "run").exists()
 
 

@@ -41,6 +41,7 @@ CLOSE_S = 8
 _POLL_S = 0.2
 _COUNT_S = 1.0  # between two questions to the scheduler how many workers it has
 _NO_WORKER_S = 60.0
+_BROKEN_S = 1.0  # until a worker with a lost device is ended; no lease is given out in that time
 _SETTLE_S = 30
 
 
@@ -63,6 +64,7 @@ class LeaseFeed:
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._losses: Counter[tuple[str, int]] = Counter()  # of devices, by the first unit of the rest of a lease
         self._notes: dict[tuple[str, int], str] = {}
+        self._broken: dict[str, float] = {}  # workers whose device is lost, and since when we know
 
     def run(self, leases: tuple[Lease, ...]) -> None:
         """Feed leases through a bounded window and hand receipts on; raises WorkersLostError for the driver."""
@@ -74,7 +76,8 @@ class LeaseFeed:
             if (now := time.monotonic()) - asked > _COUNT_S:
                 asked, workers = now, self._count_workers()
             window = (LEASES_PER_WORKER + 1) * max(workers, 1)  # one more than it works on: its next
-            while self._waiting and len(self._running) < window:
+            self._replace_broken()
+            while self._waiting and len(self._running) < window and not self._broken:
                 self._submit(self._waiting.popleft())
             with suppress(queue.Empty):
                 future = self._finished.get(timeout=_POLL_S)
@@ -120,11 +123,10 @@ class LeaseFeed:
             raise failure
 
     def _give_to_another(self, outcome: LeaseOutcome, lease: Lease) -> None:
-        """End a worker whose device is lost and put what it left undone in front of the others."""
+        """Note that a worker's device is lost and put what it left undone in front of the other leases."""
         done = {(receipt.well, receipt.time) for receipt in outcome.receipts}
         rest = tuple(unit for unit in lease if unit.address not in done)
-        with suppress(OSError, TimeoutError, RuntimeError):  # where it does not come back, the others go on
-            self.client.restart_workers([outcome.worker], timeout=_SETTLE_S, raise_for_error=False)
+        self._broken.setdefault(outcome.worker, time.monotonic())
         if not rest:
             return
         losses = self._losses[lease[0].address] + 1
@@ -134,6 +136,15 @@ class LeaseFeed:
             self._isolate(rest)
         else:
             self._waiting.appendleft(rest)
+
+    def _replace_broken(self) -> None:
+        """End workers whose device is lost, soon after: what their other leases came to lies in their memory."""
+        known = [worker for worker, since in self._broken.items() if time.monotonic() - since > _BROKEN_S]
+        if known:
+            with suppress(OSError, TimeoutError, RuntimeError):  # where one does not come back, the others go on
+                self.client.restart_workers(known, timeout=_SETTLE_S, raise_for_error=False)
+            for worker in known:
+                del self._broken[worker]
 
     def _isolate(self, lease: Lease) -> None:
         for unit in lease:
