@@ -7,13 +7,12 @@
 namespace cells {
 
 Part measure_frame(const CellsTable& table, const uint8_t* grey, const int32_t* labels, int32_t height, int32_t width,
-                   int64_t frame, pw::Scratch memory) {
-  const pw::CellRuns cells = pw::take_cell_runs(memory, height, width);
+                   int64_t frame, pw::CellRuns runs, pw::Scratch memory) {
   Part part;
-  part.count = table.list_cells(labels, height, width, cells, memory);
+  part.count = table.list_cells(labels, height, width, runs, memory);
   if (part.count <= 0) return part;
   part.rows.reset(new int64_t[(size_t)part.count * pw::CELL_COLUMNS]);
-  table.measure_cells(grey, width, cells, part.count, frame, 0, 1, part.rows.get(), memory);
+  table.measure_cells(grey, width, runs, part.count, frame, 0, 1, part.rows.get(), memory);
   return part;
 }
 
@@ -55,14 +54,16 @@ cells::Rows measure_cells(door::In<uint8_t, door::Frames> grey, door::In<int32_t
   door::check_sides("measure_cells", height, width);
   const CellsTable& table = PW_CHOOSE(cells, door::find_isa(instructions));
   std::vector<Part> parts((size_t)(height && width ? frames : 0));
-  const int64_t scratch = cells::scratch_bytes(height, width);
+  const int64_t scratch = pw::cell_runs_bytes(height, width) + cells::WORK_BYTES;
   const uint8_t* pixels = grey.data();
   const int32_t* first = labels.data();
   {
     nb::gil_scoped_release unlocked;
     door::each_frame((int64_t)parts.size(), threads, scratch, [&](int64_t f, pw::Scratch memory) {
       const int64_t at = f * height * width;
-      parts[(size_t)f] = cells::measure_frame(table, pixels + at, first + at, (int32_t)height, (int32_t)width, first_frame + f, memory);
+      const pw::CellRuns runs = pw::take_cell_runs(memory, height, width);
+      parts[(size_t)f] = cells::measure_frame(table, pixels + at, first + at, (int32_t)height, (int32_t)width,
+                                              first_frame + f, runs, memory);
     });
   }
   check_labels(parts, first_frame);

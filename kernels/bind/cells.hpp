@@ -18,12 +18,11 @@ struct Part {
   int32_t count = 0;
 };
 
-inline int64_t scratch_bytes(int64_t height, int64_t width) {
-  return pw::cell_runs_bytes(height, width) + (pw::LIST_BYTES > pw::MEASURE_BYTES ? pw::LIST_BYTES : pw::MEASURE_BYTES);
-}
+constexpr int64_t WORK_BYTES = pw::LIST_BYTES > pw::MEASURE_BYTES ? pw::LIST_BYTES : pw::MEASURE_BYTES;
 
+// labels: as pw::list_cells takes them; memory: WORK_BYTES
 Part measure_frame(const CellsTable& table, const uint8_t* grey, const int32_t* labels, int32_t height, int32_t width,
-                   int64_t frame, pw::Scratch memory);
+                   int64_t frame, pw::CellRuns runs, pw::Scratch memory);
 Rows join_parts(const std::vector<Part>& parts);  // needs the GIL
 
 }  // namespace cells

@@ -91,7 +91,7 @@ void label_pieces(door::In<uint64_t, door::Frames> planes, bool remove_touching,
     count[f] = height == 0 || width == 0
                    ? 0
                    : table.label_pieces(first + f * height * words, (int32_t)height, (int32_t)width, remove_touching,
-                                        pixels + f * height * width, memory);
+                                        pixels + f * height * width, {}, memory);
   });
 }
 

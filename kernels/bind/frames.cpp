@@ -23,7 +23,8 @@ struct Work {
     const int64_t size = (int64_t)height * width;
     const int64_t adjust = half < 0 ? 0 : pw::adjust_frame_fast_bytes(width) + pw::adjust_frame_bytes(height, width, half);
     return pw::taken_bytes(size, 1) + (keeps_labels ? 0 : pw::taken_bytes(size, sizeof(int32_t))) +
-           std::max({adjust, segment_scratch_bytes(height, width, recipe), cells::scratch_bytes(height, width),
+           pw::cell_runs_bytes(height, width) +
+           std::max({adjust, segment_scratch_bytes(height, width, recipe), cells::WORK_BYTES,
                      pw::sum_frame_bytes(width)});
   }
 
@@ -38,9 +39,14 @@ struct Work {
       background.adjust(pixels, height, width, half, tolerance, adjusted, memory);
       grey = adjusted;
     }
-    if (!labels) labels = pw::take<int32_t>(memory, size);  // the same for every frame: it stays in cache
-    segment.segment(grey, height, width, recipe, labels, memory);
-    return cells::measure_frame(cells, grey, labels, height, width, frame, memory);
+    const pw::CellRuns runs = pw::take_cell_runs(memory, height, width);
+    if (labels) {
+      segment.segment(grey, height, width, recipe, labels, {}, memory);
+    } else {  // nobody wants them: runs are all that cells need, and the image is one to work in
+      auto* work = pw::take<int32_t>(memory, size);
+      segment.segment(grey, height, width, recipe, work, pw::label_runs(runs), memory);
+    }
+    return cells::measure_frame(cells, grey, labels, height, width, frame, runs, memory);
   }
 };
 

@@ -41,7 +41,7 @@ void segment_frames(door::In<uint8_t, door::Frames> grey, door::In<int32_t, nb::
   nb::gil_scoped_release unlocked;
   door::each_frame(frames, threads, scratch, [&](int64_t f, pw::Scratch memory) {
     counts.data()[f] = table.segment(grey.data() + f * height * width, (int32_t)height, (int32_t)width, recipe,
-                                     labels.data() + f * height * width, memory);
+                                     labels.data() + f * height * width, {}, memory);
   });
 }
 

@@ -35,7 +35,7 @@ void split(door::In<uint64_t, door::Frames> planes, door::In<uint8_t, door::Fram
   door::each_frame(frames, threads, pw::split_bytes(height, width), [&](int64_t f, pw::Scratch memory) {
     count[f] = size == 0 ? 0
                          : table.split_pieces(plane + f * height * words, level + f * size, (int32_t)height, (int32_t)width,
-                                              depth, seam_level, remove_touching, label + f * size, memory);
+                                              depth, seam_level, remove_touching, label + f * size, {}, memory);
   });
 }
 

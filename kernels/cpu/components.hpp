@@ -10,8 +10,8 @@ struct ComponentsTable {
   void (*clean_objects)(uint64_t* plane, int32_t height, int32_t width, int32_t least_area, int32_t largest_area,
                         pw::Scratch frame);
   void (*remove_walls)(uint64_t* plane, int32_t height, int32_t width, int32_t depth, pw::Scratch frame);
-  int32_t (*label_pieces)(const uint64_t* plane, int32_t height, int32_t width, bool remove_touching, int32_t* labels,
-                          pw::Scratch frame);
+  int32_t (*label_pieces)(const uint64_t* plane, int32_t height, int32_t width, bool remove_touching,
+                          int32_t* labels, pw::LabelRuns found, pw::Scratch frame);
 };
 PW_DECLARE_TABLES(ComponentsTable, components);
 #endif

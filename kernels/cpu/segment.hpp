@@ -6,7 +6,7 @@
 
 struct SegmentTable {
   int32_t (*segment)(const uint8_t* grey, int32_t height, int32_t width, const pw::Recipe& recipe, int32_t* labels,
-                     pw::Scratch scratch);
+                     pw::LabelRuns found, pw::Scratch scratch);
 };
 PW_DECLARE_TABLES(SegmentTable, segment);
 #endif

@@ -70,6 +70,10 @@ class Returned {
   std::atomic<bool> alike_{true};
 };
 
+// Result "runs": (runs, 4) row, start, end and label of those that `work` writes, by every thread of a block.
+void give_runs(const Runner& runner, Case& worked, int32_t height, int32_t width, int64_t bytes,
+               const std::function<void(pw::LabelRuns, pw::Scratch)>& work);
+
 struct Operation {
   const char* name;
   void (*draw)(Chance& chance, Case& made);        // fills made.given

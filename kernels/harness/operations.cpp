@@ -78,6 +78,22 @@ Runner find_runner(const std::string& name) {
   throw std::runtime_error("no build named " + name + " is linked in");
 }
 
+void give_runs(const Runner& runner, Case& worked, int32_t height, int32_t width, int64_t bytes,
+               const std::function<void(pw::LabelRuns, pw::Scratch)>& work) {
+  Array memory("i8", {pw::cell_runs_bytes(height, width) / 8 + 8});
+  pw::Scratch kept{memory.memory.get() + (64 - (uintptr_t)memory.memory.get() % 64) % 64};
+  const pw::LabelRuns found = pw::label_runs(pw::take_cell_runs(kept, height, width));
+  runner.block(bytes, [&](pw::Scratch scratch) { work(found, scratch); });
+  const int32_t count = found.runs.first[height];
+  auto* at = worked.result<int32_t>("runs", {count, 4});
+  for (int32_t i = 0; i < count; ++i) {
+    *at++ = found.row[i];
+    *at++ = pw::start_of(found.runs, i);
+    *at++ = pw::end_of(found.runs, i);
+    *at++ = found.label[i];
+  }
+}
+
 const std::vector<Operation>& operations() {
   static const std::vector<Operation> all = [] {
     std::vector<Operation> made;

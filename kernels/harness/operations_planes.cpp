@@ -69,7 +69,11 @@ void run_label(const Runner& runner, Case& worked) {
   auto* labels = worked.result<int32_t>("labels", {h, w});
   Returned<int32_t> count(worked, "count");
   runner.block(pw::label_pieces_bytes(h, w), [&](pw::Scratch scratch) {
-    count.put(runner.tables->components->label_pieces(plane, h, w, remove_touching, labels, scratch));
+    count.put(runner.tables->components->label_pieces(plane, h, w, remove_touching, labels, {}, scratch));
+  });
+  Array work("i4", {h, w});
+  give_runs(runner, worked, h, w, pw::label_pieces_bytes(h, w), [&](pw::LabelRuns found, pw::Scratch scratch) {
+    runner.tables->components->label_pieces(plane, h, w, remove_touching, work.data<int32_t>(), found, scratch);
   });
 }
 
@@ -90,9 +94,13 @@ void run_split(const Runner& runner, Case& worked) {
   const bool remove_touching = worked.number("remove_touching") != 0;
   auto* labels = worked.result<int32_t>("labels", {h, w});
   Returned<int32_t> count(worked, "count");
+  const auto split = runner.tables->split->split_pieces;
   runner.block(pw::split_bytes(h, w), [&](pw::Scratch scratch) {
-    const auto split = runner.tables->split->split_pieces;
-    count.put(split(plane, grey, h, w, depth, seam_level, remove_touching, labels, scratch));
+    count.put(split(plane, grey, h, w, depth, seam_level, remove_touching, labels, {}, scratch));
+  });
+  Array work("i4", {h, w});
+  give_runs(runner, worked, h, w, pw::split_bytes(h, w), [&](pw::LabelRuns found, pw::Scratch scratch) {
+    split(plane, grey, h, w, depth, seam_level, remove_touching, work.data<int32_t>(), found, scratch);
   });
 }
 

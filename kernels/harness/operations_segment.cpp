@@ -34,7 +34,11 @@ void run_segment(const Runner& runner, Case& worked) {
   Returned<int32_t> count(worked, "count");
   const int64_t bytes = pw::segment_frame_fast_bytes(h, w, recipe) + pw::segment_frame_bytes(h, w, recipe) + pw::plane_bytes(h, w);
   runner.block(bytes, [&](pw::Scratch scratch) {
-    count.put(runner.tables->segment->segment(grey, h, w, recipe, labels, scratch));
+    count.put(runner.tables->segment->segment(grey, h, w, recipe, labels, {}, scratch));
+  });
+  Array work("i4", {h, w});
+  give_runs(runner, worked, h, w, bytes, [&](pw::LabelRuns found, pw::Scratch scratch) {
+    runner.tables->segment->segment(grey, h, w, recipe, work.data<int32_t>(), found, scratch);
   });
 }
 

@@ -6,7 +6,7 @@
 // too deep for the lower of its groups is too deep for ever, since summits only rise. The best pass is found by two
 // maxima, the saddle and then the pair, so neither order nor duplicates of passes show.
 // Passes are kept in a list; a frame with more of them than the list holds finds them again in every round.
-// Bytes per frame: labels 4 h * w read once; a few thousand passes of 12.
+// Bytes per frame: the grid of basins, 2 or 4 h * w, read once on the foreground; a few thousand passes of 12.
 // Basins < 2^23; heights < 2^24.
 #ifndef PHASEWELL_BASINS_CUH
 #define PHASEWELL_BASINS_CUH
@@ -52,50 +52,56 @@ PW_DEVICE bool is_higher(const Basins& basins, int32_t one, int32_t other) {
   return a > b || (a == b && one < other);
 }
 
+PW_DEVICE int32_t neighbour_row(int32_t i) { return i != 0; }  // of the later four in raster order: right, then below
+PW_DEVICE int32_t neighbour_column(int32_t i) { return i == 0 ? 1 : i - 2; }
+
 // visit(first, second, saddle) for the later four neighbours of a pixel that lie in another basin
-template <typename T, typename Visit>
-PW_DEVICE void visit_pixel(const int32_t* labels, const Grid<T>& heights, int32_t y, int32_t x, int32_t height, int32_t width,
-                           Visit visit) {
-  const int32_t here = labels[(int64_t)y * width + x];
-  const int32_t level = row_of(heights, y)[x];
+template <typename T, typename B, typename Visit>
+PW_DEVICE void visit_pixel(const uint64_t* plane, const Grid<B>& basin_of, const Grid<T>& heights, int32_t y, int32_t x,
+                           int32_t height, int32_t width, Visit visit) {
+  const int32_t words = plane_words(width);
+  const int32_t here = row_of(basin_of, y)[x], level = row_of(heights, y)[x];
   for (int32_t i = 0; i < 4; ++i) {
-    const int32_t v = y + (i != 0), u = x + (i == 0 ? 1 : i - 2);
-    if (v >= height || u < 0 || u >= width) continue;
-    const int32_t there = labels[(int64_t)v * width + u];
-    if (there >= 0 || there == here) continue;
+    const int32_t v = y + neighbour_row(i), u = x + neighbour_column(i);
+    if (v >= height || u < 0 || u >= width || !is_set(plane + (int64_t)v * words, u)) continue;
+    const int32_t there = row_of(basin_of, v)[u];
+    if (there == here) continue;
     visit(low(~here, ~there), high(~here, ~there), low(level, (int32_t)row_of(heights, v)[u]));
   }
 }
 
-#ifdef PW_ROWS
-// Pixels of a word with one of the later four neighbours in another basin; at the frame's edges all, to be looked at.
-PW_DEVICE uint64_t border_bits(const int32_t* labels, uint64_t word, int32_t w, int32_t y, int32_t height, int32_t width) {
 #ifdef PW_DISTANCE_VECTORS
-  if (y == height - 1 || w == 0 || (w + 1) * 64 >= width) return word;
-  uint64_t border = 0;
-  for (int32_t part = 0; part < 64; part += 16) {
-    if (!(word >> part & 0xFFFF)) continue;
-    const int32_t* at = labels + (int64_t)y * width + w * 64 + part;
-    const int32_t* others[4] = {at + 1, at + width - 1, at + width, at + width + 1};
-    const __m512i here = _mm512_loadu_si512(at);
-    uint32_t found = 0;
+// the same for the pixels of word w of row y
+template <typename T, typename Visit>
+PW_DEVICE void visit_word(const uint64_t* plane, const Grid<int16_t>& basin_of, const Grid<T>& heights, int32_t y,
+                          int32_t w, int32_t height, int32_t words, Visit visit) {
+  const uint64_t* row = plane + (int64_t)y * words;
+  const uint64_t* next = y + 1 < height ? row + words : nullptr;
+  const uint64_t word = row[w], below = next ? next[w] : 0;
+  const uint64_t present[4] = {  // the neighbours
+      word >> 1 | (w + 1 < words ? row[w + 1] << 63 : 0),
+      below << 1 | (next && w > 0 ? next[w - 1] >> 63 : 0), below,
+      below >> 1 | (next && w + 1 < words ? next[w + 1] << 63 : 0)};
+  for (int32_t x = w * 64; x < w * 64 + 64; x += 32) {
+    const int16_t* at = row_of(basin_of, y) + x;
+    const __m512i here = _mm512_maskz_loadu_epi16((__mmask32)(word >> (x % 64)), at);
     for (int32_t i = 0; i < 4; ++i) {
-      const __m512i there = _mm512_loadu_si512(others[i]);
-      found |= _mm512_mask_cmpneq_epi32_mask(_mm512_movepi32_mask(there), here, there);
+      const auto both = (__mmask32)((word & present[i]) >> (x % 64));
+      const int32_t away = neighbour_row(i) * basin_of.pitch + neighbour_column(i);
+      const __m512i there = _mm512_maskz_loadu_epi16(both, at + away);
+      for (uint32_t bits = _mm512_mask_cmpneq_epi16_mask(both, here, there); bits; bits &= bits - 1) {
+        const int32_t one = lowest_bit(bits), a = ~at[one], b = ~at[one + away];
+        const T* level = row_of(heights, y) + x + one;
+        visit(low(a, b), high(a, b), low((int32_t)level[0], (int32_t)level[neighbour_row(i) * heights.pitch + neighbour_column(i)]));
+      }
     }
-    border |= (uint64_t)found << part;
   }
-  return border & word;
-#else
-  (void)labels, (void)w, (void)y, (void)height, (void)width;
-  return word;
-#endif
 }
 #endif
 
 // visit(first, second, saddle) for every two touching pixels of different basins
-template <typename T, typename Visit>
-PW_DEVICE void visit_pixels(const uint64_t* plane, const int32_t* labels, const Grid<T>& heights, int32_t height,
+template <typename T, typename B, typename Visit>
+PW_DEVICE void visit_pixels(const uint64_t* plane, const Grid<B>& basin_of, const Grid<T>& heights, int32_t height,
                             int32_t width, Visit visit) {
   const int32_t words = plane_words(width);
 #ifdef PW_ROWS
@@ -103,18 +109,24 @@ PW_DEVICE void visit_pixels(const uint64_t* plane, const int32_t* labels, const 
     for (int32_t w = 0; w < words; ++w) {
       const uint64_t word = plane[(int64_t)y * words + w];
       if (!word) continue;
-      for (uint64_t bits = border_bits(labels, word, w, y, height, width); bits; bits &= bits - 1)
-        visit_pixel(labels, heights, y, w * 64 + lowest_bit(bits), height, width, visit);
+#ifdef PW_DISTANCE_VECTORS
+      if constexpr (sizeof(B) == 2) {
+        visit_word(plane, basin_of, heights, y, w, height, words, visit);
+        continue;
+      }
+#endif
+      for (uint64_t bits = word; bits; bits &= bits - 1)
+        visit_pixel(plane, basin_of, heights, y, w * 64 + lowest_bit(bits), height, width, visit);
     }
 #else
   PW_EACH_2D(y, x, 0, height, 0, width)
-    if (is_set(plane + (int64_t)y * words, x)) visit_pixel(labels, heights, y, x, height, width, visit);
+    if (is_set(plane + (int64_t)y * words, x)) visit_pixel(plane, basin_of, heights, y, x, height, width, visit);
 #endif
 }
 
 // Appends passes to `list`; returns how many there were, also beyond `capacity`. One thread leaves out most duplicates.
-template <typename T>
-PW_BLOCK_CODE int32_t list_passes(const uint64_t* plane, const int32_t* labels, Grid<T> heights, int32_t height,
+template <typename T, typename B>
+PW_BLOCK_CODE int32_t list_passes(const uint64_t* plane, Grid<B> basin_of, Grid<T> heights, int32_t height,
                                   int32_t width, Pass* list, int32_t capacity, int32_t* counter) {
   PW_ONCE *counter = 0;
   PW_BARRIER();
@@ -122,7 +134,7 @@ PW_BLOCK_CODE int32_t list_passes(const uint64_t* plane, const int32_t* labels, 
   constexpr int32_t RECENT = 64;
   Pass recent[RECENT];
   for (int32_t i = 0; i < RECENT; ++i) recent[i] = Pass{-1, -1, 0};
-  visit_pixels(plane, labels, heights, height, width, [&](int32_t first, int32_t second, int32_t saddle) {
+  visit_pixels(plane, basin_of, heights, height, width, [&](int32_t first, int32_t second, int32_t saddle) {
     Pass& known = recent[(first * 7 + second) % RECENT];
     if (known.first == first && known.second == second && known.saddle >= saddle) return;
     known = Pass{first, second, saddle};
@@ -130,7 +142,7 @@ PW_BLOCK_CODE int32_t list_passes(const uint64_t* plane, const int32_t* labels, 
     ++*counter;
   });
 #else
-  visit_pixels(plane, labels, heights, height, width, [&](int32_t first, int32_t second, int32_t saddle) {
+  visit_pixels(plane, basin_of, heights, height, width, [&](int32_t first, int32_t second, int32_t saddle) {
     if (load(*counter) > capacity) return;
     const int32_t place = atomic_add(*counter, 1);
     if (place < capacity) list[place] = Pass{first, second, saddle};
@@ -190,14 +202,14 @@ PW_DEVICE bool merge_round(const Basins& basins, int32_t depth, int32_t* joined,
 }
 
 // basins.group becomes the highest basin of each basin's group.
-template <typename T>
-PW_BLOCK_CODE void merge_basins(const uint64_t* plane, const int32_t* labels, Grid<T> heights, int32_t height, int32_t width,
+template <typename T, typename B>
+PW_BLOCK_CODE void merge_basins(const uint64_t* plane, Grid<B> basin_of, Grid<T> heights, int32_t height, int32_t width,
                                 int32_t depth, Basins basins, Scratch scratch) {
   const int32_t capacity = pass_capacity(height, width);
   Pass* list = take<Pass>(scratch, capacity);
   int32_t* words = take<int32_t>(scratch, 2);
   PW_EACH(i, basins.count) basins.group[i] = i;
-  const int32_t count = list_passes(plane, labels, heights, height, width, list, capacity, words);
+  const int32_t count = list_passes(plane, basin_of, heights, height, width, list, capacity, words);
   if (count <= capacity) {
     while (merge_round(basins, depth, words + 1, [&](auto visit) {
       PW_EACH(i, count) visit(list[i].first, list[i].second, list[i].saddle);
@@ -205,7 +217,7 @@ PW_BLOCK_CODE void merge_basins(const uint64_t* plane, const int32_t* labels, Gr
     }
   } else {
     while (merge_round(basins, depth, words + 1,
-                       [&](auto visit) { visit_pixels(plane, labels, heights, height, width, visit); })) {
+                       [&](auto visit) { visit_pixels(plane, basin_of, heights, height, width, visit); })) {
     }
   }
 }

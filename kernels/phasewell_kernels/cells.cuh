@@ -1,19 +1,14 @@
 // cells.cuh: from a label image to its cells: runs of equal label, and the runs of each cell.
 //
 // A cell is all pixels of one label in one frame: labels may have gaps, be out of raster order, and lie in several
-// pieces. Runs are found row by row where a label differs from its left neighbour; labels present are marked in a bit
-// plane, and the bits before a label's give its cell, so that cells are in the order of their labels without a sort.
+// pieces. Labels present are marked in a bit plane, and the bits before a label's give its cell, so that cells are in the order of their labels without a sort.
 // Order within a cell's list of runs is free where a block has many threads: only integer sums are taken over it.
-// Bytes per frame: labels 4 * h * w, read once by one thread, twice by many; about 20 a run; h * w / 8 for the labels
-// present. Runs and cells of 4096 x 4096 px: at most 2^24 each (touching labels part every pixel), edges 2^25;
-// columns and rows up to 16,384 fit 16 bits.
+// Bytes per frame: labels as label_runs.cuh reads them, if runs are not given; about 20 a
+// run; 1/8 byte for each label up to the largest. Runs and cells of 4096 x 4096 px: at most 2^24 each (touching labels part
+// every pixel), edges 2^25; columns and rows up to 16,384 fit 16 bits.
 #ifndef PHASEWELL_CELLS_CUH
 #define PHASEWELL_CELLS_CUH
-#include "runs.cuh"
-#if defined(__AVX512BW__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
-#include <immintrin.h>
-#define PW_LABEL_VECTORS
-#endif
+#include "label_runs.cuh"
 
 namespace pw {
 
@@ -60,103 +55,37 @@ PW_DEVICE CellRuns take_cell_runs(Scratch& scratch, int32_t height, int32_t widt
   return taken;
 }
 
+// the part of them that find_label_runs fills
+PW_DEVICE LabelRuns label_runs(const CellRuns& cells) { return LabelRuns{cells.runs, cells.row, cells.cell}; }
+
 PW_DEVICE int32_t first_of_cell(const CellRuns& cells, int32_t cell) { return cell ? cells.last[cell - 1] : 0; }
 
-// bit i: label first + i differs from the one on its left; the frame is surrounded by background
-PW_DEVICE uint64_t label_changes(const int32_t* row, int32_t first, int32_t width) {
-#ifdef PW_LABEL_VECTORS
-  if (first && first + 64 <= width) {
-    uint64_t changes = 0;
-    for (int32_t i = 0; i < 64; i += 16)
-      changes |= (uint64_t)_mm512_cmpneq_epi32_mask(_mm512_loadu_si512(row + first + i),
-                                                    _mm512_loadu_si512(row + first + i - 1)) << i;
-    return changes;
-  }
-#endif
-  const int32_t count = low(width - first, 64);
-  int32_t before = first ? row[first - 1] : 0, differs = row[first] ^ before;
-  for (int32_t i = 1; i < count; ++i) differs |= row[first + i] ^ row[first + i - 1];
-  if (differs == 0) return 0;
-  uint64_t changes = 0;
-  for (int32_t i = 0; i < count; ++i) {
-    const int32_t label = row[first + i];
-    changes |= (uint64_t)(label != before) << i;
-    before = label;
-  }
-  return changes;
-}
-
-PW_DEVICE int32_t count_label_runs(const int32_t* row, int32_t width) {
-  int32_t count = 0;
-  for (int32_t first = 0; first < width; first += 64)
-    for (uint64_t changes = label_changes(row, first, width); changes; changes &= changes - 1)
-      count += row[first + lowest_bit(changes)] != 0;
-  return count;
-}
-
-// Writes the edges and labels of a row's runs; returns how many runs.
-PW_DEVICE int32_t write_label_runs(const int32_t* __restrict__ row, int32_t width, uint16_t* __restrict__ edges,
-                                   int32_t* __restrict__ labels) {
-  int32_t edge = 0, before = 0;
-  for (int32_t first = 0; first < width; first += 64)
-    for (uint64_t changes = label_changes(row, first, width); changes; changes &= changes - 1) {
-      const int32_t x = first + lowest_bit(changes);
-      if (before) edges[edge++] = (uint16_t)x;
-      before = row[x];
-      if (before) {
-        labels[edge / 2] = before;
-        edges[edge++] = (uint16_t)x;
-      }
-    }
-  if (before) edges[edge++] = (uint16_t)width;
-  return edge / 2;
-}
-
-// Finds the runs of equal label; cells.cell receives their labels. Scratch: SCAN_BYTES.
-PW_DEVICE void find_label_runs(const int32_t* labels, int32_t height, int32_t width, CellRuns cells, Scratch fast) {
-  const Runs runs = cells.runs;
-  if (PW_THREADS > 1) {
-    PW_EACH(y, height) runs.first[y] = count_label_runs(labels + (int64_t)y * width, width);
-    PW_BARRIER();
-    exclusive_scan(runs.first, height, fast);
-  }
-  int32_t next = 0;  // one thread: behind the row before
-  PW_EACH(y, height) {
-    const int32_t first = PW_THREADS > 1 ? runs.first[y] : next;
-    next = first + write_label_runs(labels + (int64_t)y * width, width, runs.edges + 2 * (int64_t)first,
-                                    cells.cell + first);
-    runs.first[y] = first;
-    for (int32_t i = first; i < next; ++i) cells.row[i] = (uint16_t)y;
-    if (y == height - 1) runs.first[height] = next;
-  }
+// Returns the largest label, or NEGATIVE_LABEL or LARGE_LABEL; the same for the whole block. `found`: 2 words of scratch.
+PW_DEVICE int32_t find_largest_label(CellRuns cells, int32_t height, int32_t width, int32_t* found) {
+  PW_EACH(i, 2) found[i] = 0;
   PW_BARRIER();
-}
-
-// Marks the labels that occur; returns NEGATIVE_LABEL, LARGE_LABEL or 0, the same for the whole block.
-PW_DEVICE int32_t mark_labels(CellRuns cells, int32_t height, int32_t width, int32_t* fault) {
-  const int32_t count = cells.runs.first[height], words = label_words(height, width), most = height * width;
-  PW_EACH(w, words) cells.present[w] = 0;
-  PW_ONCE *fault = 0;
-  PW_BARRIER();
+  const int32_t count = cells.runs.first[height];
+  int32_t least = 0, largest = 0;
   PW_EACH(i, count) {
-    const int32_t label = cells.cell[i];
-    if (label < 0) {
-      atomic_or(*(uint32_t*)fault, 2u);
-    } else if (label > most) {
-      atomic_or(*(uint32_t*)fault, 1u);
-    } else {
-      atomic_or(cells.present[label / 64], (uint64_t)1 << (label % 64));
-    }
+    least = low(least, cells.cell[i]);
+    largest = high(largest, cells.cell[i]);
   }
+  atomic_min(found[0], least);
+  atomic_max(found[1], largest);
   PW_BARRIER();
-  const int32_t found = *fault;
+  least = found[0];
+  largest = found[1];
   PW_BARRIER();
-  return found >= 2 ? NEGATIVE_LABEL : found ? LARGE_LABEL : 0;
+  return least < 0 ? NEGATIVE_LABEL : largest > height * width ? LARGE_LABEL : largest;
 }
 
 // Replaces the labels in cells.cell by the cells' numbers in the order of labels; returns how many cells there are.
-PW_DEVICE int32_t rank_labels(CellRuns cells, int32_t height, int32_t width, Scratch fast) {
-  const int32_t count = cells.runs.first[height], words = label_words(height, width);
+PW_DEVICE int32_t rank_labels(CellRuns cells, int32_t height, int32_t largest, Scratch fast) {
+  const int32_t count = cells.runs.first[height], words = largest / 64 + 1;
+  PW_EACH(w, words) cells.present[w] = 0;
+  PW_BARRIER();
+  PW_EACH(i, count) atomic_or(cells.present[cells.cell[i] / 64], (uint64_t)1 << (cells.cell[i] % 64));
+  PW_BARRIER();
   PW_EACH(w, words) cells.before[w] = count_bits(cells.present[w]);
   PW_BARRIER();
   const int32_t found = exclusive_scan(cells.before, words, fast);
@@ -198,13 +127,14 @@ PW_DEVICE void find_runs_below(CellRuns cells, int32_t height) {
   PW_BARRIER();
 }
 
-// Finds the runs of every cell of a label image (height, width), at least 1 x 1. Returns how many cells there are, or
-// NEGATIVE_LABEL or LARGE_LABEL, and then nothing else is of use. Scratch: SCAN_BYTES.
+// Finds the runs of every cell of a label image (height, width), at least 1 x 1, or of the runs in `cells` that are there
+// already, where labels is null. Returns how many cells there are, or NEGATIVE_LABEL or LARGE_LABEL, and then nothing else
+// is of use. Scratch: SCAN_BYTES.
 PW_BLOCK_CODE int32_t list_cells(const int32_t* labels, int32_t height, int32_t width, CellRuns cells, Scratch fast) {
-  find_label_runs(labels, height, width, cells, fast);
-  const int32_t fault = mark_labels(cells, height, width, (int32_t*)fast.at);
-  if (fault) return fault;  // the same for the whole block
-  const int32_t found = rank_labels(cells, height, width, fast);
+  if (labels) find_label_runs(labels, height, width, label_runs(cells), fast);
+  const int32_t largest = find_largest_label(cells, height, width, (int32_t*)fast.at);
+  if (largest < 0) return largest;  // the same for the whole block
+  const int32_t found = rank_labels(cells, height, largest, fast);
   group_runs(cells, height, found, fast);
   find_runs_below(cells, height);
   return found;

@@ -15,7 +15,7 @@
 // budget: label_pieces registers<=64 smem<=0
 #ifndef PHASEWELL_COMPONENTS_CUH
 #define PHASEWELL_COMPONENTS_CUH
-#include "runs.cuh"
+#include "label_runs.cuh"
 
 #if defined(__AVX512BW__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
 #include <immintrin.h>
@@ -316,17 +316,8 @@ PW_DEVICE void fill_labels(int32_t* at, int32_t count, int32_t label) {
 #endif
 }
 
-// Writes the 8-connected objects, numbered 1, 2, ... in raster order of their first pixels, into `labels` (height,
-// width), 0 elsewhere; without those that touch the frame if `remove_touching`. Returns how many there are.
-PW_BLOCK_CODE int32_t label_pieces(const uint64_t* plane, int32_t height, int32_t width, bool remove_touching,
-                                   int32_t* labels, Scratch frame) {
-  Pieces pieces = take_pieces(frame, height, width);
-  int32_t* number = take<int32_t>(frame, most_runs(height, width) + 1);
-  find_pieces(pieces, plane, height, width, false, frame);
-  PW_EACH(i, pieces.count + 1) number[i] = i < pieces.count && pieces.root[i] == i;
-  PW_BARRIER();
-  if (remove_touching) mark_touching(pieces, height, width, 0, number);
-  const int32_t count = exclusive_scan(number, pieces.count + 1, frame);  // a kept root r: number[r] < number[r + 1]
+// Writes the pieces' numbers into their pixels, 0 elsewhere. number[root + 1] of those kept is above number[root].
+PW_DEVICE void draw_pieces(Pieces pieces, const int32_t* number, int32_t height, int32_t width, int32_t* labels) {
   for (int32_t top = 0; top < height; top += PW_THREADS) {  // few rows: labels go over zeros that are still in cache
     const int32_t bottom = low(top + PW_THREADS, height);
     int32_t* at = labels + (int64_t)top * width;
@@ -341,6 +332,47 @@ PW_BLOCK_CODE int32_t label_pieces(const uint64_t* plane, int32_t height, int32_
     }
   }
   PW_BARRIER();
+}
+
+#ifdef PW_ROWS
+// the runs of the kept pieces
+PW_DEVICE void list_pieces(Pieces pieces, const int32_t* number, int32_t height, LabelRuns found) {
+  int32_t next = 0;
+  for (int32_t y = 0; y < height; ++y) {
+    found.runs.first[y] = next;
+    for (int32_t i = pieces.runs.first[y]; i < pieces.runs.first[y + 1]; ++i) {  // the next one goes over those that go
+      const int32_t root = pieces.root[i], label = number[root + 1];
+      found.runs.edges[2 * (int64_t)next] = (uint16_t)start_of(pieces.runs, i);
+      found.runs.edges[2 * (int64_t)next + 1] = (uint16_t)end_of(pieces.runs, i);
+      found.row[next] = (uint16_t)y;
+      found.label[next] = label;
+      next += label > number[root];
+    }
+  }
+  found.runs.first[height] = next;
+}
+#endif
+
+// Numbers the 8-connected objects 1, 2, ... in raster order of their first pixels; without those that touch the frame if
+// `remove_touching`. Writes the numbers into `labels` (height, width), 0 elsewhere, or, if `found` is wanted, their runs,
+// and labels are undefined. Returns how many there are.
+PW_BLOCK_CODE int32_t label_pieces(const uint64_t* plane, int32_t height, int32_t width, bool remove_touching,
+                                   int32_t* labels, LabelRuns found, Scratch frame) {
+  Pieces pieces = take_pieces(frame, height, width);
+  int32_t* number = take<int32_t>(frame, most_runs(height, width) + 1);
+  find_pieces(pieces, plane, height, width, false, frame);
+  PW_EACH(i, pieces.count + 1) number[i] = i < pieces.count && pieces.root[i] == i;
+  PW_BARRIER();
+  if (remove_touching) mark_touching(pieces, height, width, 0, number);
+  const int32_t count = exclusive_scan(number, pieces.count + 1, frame);  // a kept root r: number[r] < number[r + 1]
+#ifdef PW_ROWS
+  if (found.label) {
+    list_pieces(pieces, number, height, found);
+    return count;
+  }
+#endif
+  draw_pieces(pieces, number, height, width, labels);
+  if (found.label) find_label_runs(labels, height, width, found, frame);
   return count;
 }
 
@@ -369,7 +401,7 @@ PW_KERNEL __launch_bounds__(512, 2) label_pieces(const uint64_t* planes, int32_t
                                               int64_t stride) {
   const int64_t f = blockIdx.x;
   const int32_t count = pw::label_pieces(planes + f * height * pw::plane_words(width), height, width,
-                                         remove_touching != 0, labels + f * height * width,
+                                         remove_touching != 0, labels + f * height * width, pw::LabelRuns{},
                                          pw::block_scratch(arena, stride));
   PW_ONCE counts[f] = count;
 }

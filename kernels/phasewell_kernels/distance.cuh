@@ -14,7 +14,6 @@
 #include "vectors.cuh"
 
 #if !defined(PW_CUDA) && !defined(PW_EMULATED)
-#define PW_ROWS  // a block of one thread works along rows; others by pixels
 #ifdef PW_WIDE_VECTORS
 #define PW_DISTANCE_VECTORS
 #endif

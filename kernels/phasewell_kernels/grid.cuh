@@ -65,6 +65,7 @@ typedef unsigned long long uintptr_t;
 #define PW_THREAD 0
 #define PW_THREADS 1
 #define PW_BARRIER()
+#define PW_ROWS  // a block of one thread may work along rows, others by pixels: twins with the same results
 #endif
 #endif
 

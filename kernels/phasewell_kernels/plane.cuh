@@ -35,6 +35,14 @@ PW_DEVICE uint64_t pack_bits(int32_t count, Test test) {
   }
 #endif
   return bits;
+
+// sets labels of `count` columns (1..64) to 0 but those of the word's pixels
+PW_DEVICE void clear_outside(uint64_t word, int32_t* labels, int32_t count) {
+  if (word == 0) {
+    for (int32_t x = 0; x < count; ++x) labels[x] = 0;
+    return;
+  }
+  for (int32_t x = 0; x < count; ++x) labels[x] = word >> x & 1 ? labels[x] : 0;
 }
 
 #if !defined(PW_CUDA) && !defined(PW_EMULATED)

@@ -1,7 +1,7 @@
 // segment.cuh: steps 2 to 8 on one background-adjusted frame: their order, and nothing else.
 //
 // In: grey (height, width) uint8 and a recipe; out: labels (height, width) int32, 1..n in raster order of each cell's
-// first pixel, and n. Between them lie an energy image of one, two or four bytes a pixel, as the recipe's largest
+// first pixel, or their runs, and n. Between them lie an energy image of one, two or four bytes a pixel, as the recipe's largest
 // threshold asks for, and two bit planes. Bytes moved per frame: grey once, energy twice, labels once; the planes
 // (1/8 byte a pixel) stay in the cache of a CPU core. Ranges are those of the steps.
 //
@@ -49,9 +49,9 @@ constexpr int64_t segment_frame_bytes(int64_t height, int64_t width, const Recip
                recipe.split_depth ? split_bytes(height, width) : 0);
 }
 
-// plane: (height, plane_words(width)) to work in
+// plane: (height, plane_words(width)) to work in. If `found` is wanted, the runs of the labels are written instead of them.
 PW_BLOCK_CODE int32_t segment_frame(const uint8_t* grey, int32_t height, int32_t width, const Recipe& recipe,
-                                    int32_t* labels, uint64_t* plane, Scratch fast, Scratch frame) {
+                                    int32_t* labels, LabelRuns found, uint64_t* plane, Scratch fast, Scratch frame) {
   find_foreground(grey, height, width, foreground_numbers(recipe), plane, frame, fast);
   fill_holes(plane, height, width, recipe.pinhole_area_px, frame);
   remove_small(plane, height, width, recipe.speck_area_px, frame);
@@ -67,8 +67,8 @@ PW_BLOCK_CODE int32_t segment_frame(const uint8_t* grey, int32_t height, int32_t
   remove_walls(plane, height, width, recipe.wall_depth_px, frame);
   if (recipe.split_depth)
     return split_pieces(plane, grey, height, width, recipe.split_depth, recipe.seam_level,
-                        recipe.remove_frame_touching != 0, labels, frame);
-  return label_pieces(plane, height, width, recipe.remove_frame_touching != 0, labels, frame);
+                        recipe.remove_frame_touching != 0, labels, found, frame);
+  return label_pieces(plane, height, width, recipe.remove_frame_touching != 0, labels, found, frame);
 }
 
 }  // namespace pw
@@ -86,7 +86,7 @@ PW_KERNEL __launch_bounds__(512, 1) segment_frames(const uint8_t* grey, int32_t 
   char* plane = plane_offset >= 0 ? pw::block_scratch(nullptr, 0).at + plane_offset
                                   : own + frame_stride - pw::ALIGNMENT * ((words * 8 + pw::ALIGNMENT - 1) / pw::ALIGNMENT);
   const int32_t count = pw::segment_frame(grey + blockIdx.x * size, height, width, *(const pw::Recipe*)recipe,
-                                          labels + blockIdx.x * size, (uint64_t*)plane,
+                                          labels + blockIdx.x * size, pw::LabelRuns{}, (uint64_t*)plane,
                                           pw::block_scratch(fast, fast_stride), pw::Scratch{own});
   PW_ONCE counts[blockIdx.x] = count;
 }

@@ -3,12 +3,13 @@
 // Seams are cut (surface.cuh), the distance to the background is measured (distance.cuh) and smoothed, pixels climb to
 // summits (climb.cuh), basins merge by depth (basins.cuh); groups that touch the frame go, the others are numbered in
 // raster order of their first pixels.
-// Bytes per frame: those of the parts, and labels of the foreground read and written once more.
+// Bytes per frame: those of the parts, and labels 4 h * w written once, or 10 a run of the foreground.
 //
 // budget: split_frames registers<=128 smem<=0
 #ifndef PHASEWELL_SPLIT_CUH
 #define PHASEWELL_SPLIT_CUH
 #include "basins.cuh"
+#include "label_runs.cuh"
 
 namespace pw {
 
@@ -23,70 +24,98 @@ constexpr int64_t split_bytes(int64_t height, int64_t width) {
 }
 
 // marks[group] becomes 0 for the groups with a pixel on the outermost rows or columns
-PW_DEVICE void mark_touching_groups(const int32_t* labels, int32_t height, int32_t width, const Basins& basins,
-                                    int32_t* marks) {
-  PW_EACH(i, 2 * width) {
-    const int32_t label = labels[i < width ? i : (int64_t)(height - 1) * width + i - width];
-    if (label < 0) store(marks[basins.group[~label]], 0);
-  }
-  PW_EACH(i, 2 * height) {
-    const int32_t label = labels[i < height ? (int64_t)i * width : (int64_t)(i - height) * width + width - 1];
-    if (label < 0) store(marks[basins.group[~label]], 0);
+template <typename B>
+PW_DEVICE void mark_touching_groups(const uint64_t* plane, int32_t height, int32_t width, const Grid<B>& basin_of,
+                                    const Basins& basins, int32_t* marks) {
+  const int32_t words = plane_words(width);
+  PW_EACH(i, 2 * (width + height)) {
+    const int32_t side = i - 2 * width;  // from 0 on: rows, left and right by turns
+    const int32_t y = side >= 0 ? side / 2 : i < width ? 0 : height - 1;
+    const int32_t x = side >= 0 ? (side % 2 ? width - 1 : 0) : i % width;
+    if (is_set(plane + (int64_t)y * words, x)) store(marks[basins.group[~(int32_t)row_of(basin_of, y)[x]]], 0);
   }
   PW_BARRIER();
 }
 
-// Turns ~basin into the number of its group, 0 for those that go; returns how many remain. `number` (basins) is -1 for
-// groups that stay, 0 for others.
-PW_DEVICE int32_t number_groups(const uint64_t* plane, int32_t height, int32_t width, const Basins& basins, int32_t* number,
-                                uint64_t* firsts, int32_t* labels, Scratch scratch) {
-  const int32_t words = plane_words(width);
 #ifdef PW_ROWS
-  (void)firsts, (void)scratch;
-  int32_t count = 0;
-  int32_t* of_basin = basins.parent;
-  for (int32_t i = 0; i < basins.count; ++i) of_basin[i] = -1;
-  const auto number_of = [&](int32_t basin) {
-    int32_t& own = number[basins.group[basin]];
-    if (own < 0) own = ++count;
-    return of_basin[basin] = own;
-  };
-  for (int32_t y = 0; y < height; ++y)
-    for (int32_t w = 0; w < words; ++w) {
-      const uint64_t word = plane[(int64_t)y * words + w];
-      int32_t* at = labels + (int64_t)y * width + w * 64;
+// The number of a basin's group: `number` (basins) is -1 for groups that stay and are not numbered yet, 0 for those that
+// go; of_basin (basins) is -1 where the number is not known yet.
+struct GroupNumbers {
+  const int32_t* group;
+  int32_t* number;
+  int32_t* of_basin;
+  int32_t count;
+};
+
+PW_DEVICE int32_t number_of(GroupNumbers& numbers, int32_t basin) {
+  int32_t& known = numbers.of_basin[basin];
+  if (known >= 0) return known;
+  int32_t& own = numbers.number[numbers.group[basin]];
+  if (own < 0) own = ++numbers.count;
+  return known = own;
+}
+
+// Writes the numbers of a word's pixels.
+template <typename B>
+PW_DEVICE void number_word(uint64_t word, const B* basin_of, GroupNumbers& numbers, int32_t* labels) {
 #ifdef PW_DISTANCE_VECTORS
-      for (int32_t part = 0; word >> part; part += 16) {
-        const auto mine = (__mmask16)(word >> part);
-        const __m512i basin = _mm512_ternarylogic_epi32(_mm512_maskz_loadu_epi32(mine, at + part), PW_COUNTING, PW_COUNTING, 0x0F);
-        __m512i label = _mm512_mask_i32gather_epi32(basin, mine, basin, of_basin, 4);
-        const auto fresh = (uint32_t)(_mm512_movepi32_mask(label) & mine);
-        if (fresh) {
-          for (uint32_t bits = fresh; bits; bits &= bits - 1) number_of(~at[part + lowest_bit(bits)]);
-          label = _mm512_mask_i32gather_epi32(basin, mine, basin, of_basin, 4);
-        }
-        _mm512_mask_storeu_epi32(at + part, mine, label);
-        if (part == 48) break;
+  if constexpr (sizeof(B) == 2) {
+    for (int32_t x = 0; x < 64; x += 32) {
+      const auto mine = (uint32_t)(word >> x);
+      if (!mine) continue;
+      const __m512i basin = _mm512_maskz_loadu_epi16(mine, basin_of + x);
+      for (uint32_t bits = mine; bits;) {  // basin by basin, in the order of their first pixels: seldom more than one
+        const int16_t one = basin_of[x + lowest_bit(bits)];
+        const uint32_t same = _mm512_mask_cmpeq_epi16_mask(bits, basin, _mm512_set1_epi16(one));
+        const __m512i label = _mm512_set1_epi32(number_of(numbers, ~(int32_t)one));
+        _mm512_mask_storeu_epi32(labels + x, (__mmask16)same, label);
+        _mm512_mask_storeu_epi32(labels + x + 16, (__mmask16)(same >> 16), label);
+        bits &= ~same;
       }
-#else
-      for (uint64_t bits = word; bits; bits &= bits - 1) {
-        int32_t& label = at[lowest_bit(bits)];
-        const int32_t known = of_basin[~label];
-        label = known < 0 ? number_of(~label) : known;
-      }
-#endif
     }
-  return count;
+    return;
+  }
+#endif
+  for (uint64_t bits = word; bits; bits &= bits - 1) {
+    const int32_t x = lowest_bit(bits);
+    labels[x] = number_of(numbers, ~(int32_t)basin_of[x]);
+  }
+}
+
+// number_groups by one thread: the first pixel of a group that it comes to is its first.
+template <typename B>
+PW_DEVICE int32_t number_in_order(const uint64_t* plane, int32_t height, int32_t width, const Grid<B>& basin_of,
+                                  const Basins& basins, int32_t* number, int32_t* labels, LabelRuns found) {
+  const int32_t words = plane_words(width);
+  const int64_t stride = found.label && sizeof(B) == 2 ? 0 : width;  // runs are taken from a row while it is in cache
+  int32_t next = 0;
+  GroupNumbers numbers{basins.group, number, basins.parent, 0};
+  for (int32_t i = 0; i < basins.count; ++i) numbers.of_basin[i] = -1;
+  for (int32_t y = 0; y < height; ++y) {
+    const uint64_t* row = plane + (int64_t)y * words;
+    int32_t* at = labels + y * stride;
+    for (int32_t w = 0; w < words; ++w) {
+      if (row[w]) number_word(row[w], row_of(basin_of, y) + w * 64, numbers, at + w * 64);
+      if (!found.label) clear_outside(row[w], at + w * 64, low(64, width - w * 64));
+    }
+    if (found.label) next = add_label_row(at, row, y, height, width, next, found);
+  }
+  return numbers.count;
+}
 #else
+// number_groups by many threads: first pixels are found, and counted in raster order.
+template <typename B>
+PW_BLOCK_CODE int32_t number_by_firsts(const uint64_t* plane, int32_t height, int32_t width, const Grid<B>& basin_of,
+                                       const Basins& basins, int32_t* number, uint64_t* firsts, Scratch scratch) {
+  const int32_t words = plane_words(width);
   int32_t* first = basins.parent;  // pixel of a group
   int32_t* before = take<int32_t>(scratch, height + 1);
   PW_EACH(i, basins.count) first[i] = height * width;
   PW_EACH_2D(y, w, 0, height, 0, words) firsts[(int64_t)y * words + w] = 0;
   PW_BARRIER();
   PW_EACH_2D(y, x, 0, height, 0, width) {
-    const int32_t label = labels[(int64_t)y * width + x];
-    if (label >= 0) continue;
-    int32_t& least = first[basins.group[~label]];
+    if (!is_set(plane + (int64_t)y * words, x)) continue;
+    int32_t& least = first[basins.group[~(int32_t)row_of(basin_of, y)[x]]];
     if (y * width + x < load(least)) atomic_min(least, y * width + x);
   }
   PW_BARRIER();
@@ -112,36 +141,79 @@ PW_DEVICE int32_t number_groups(const uint64_t* plane, int32_t height, int32_t w
     number[i] = own;
   }
   PW_BARRIER();
+  return count;
+}
+#endif
+
+// Writes the number of each pixel's group into labels, 0 for groups that go and outside of the plane, or, if `found` is
+// wanted, their runs, and labels are undefined; returns how many groups stay. `number` (basins) is -1 for groups that stay,
+// 0 for others; `firsts` (height, words) is scratch. Labels may lie where the grid does.
+template <typename B>
+PW_DEVICE int32_t number_groups(const uint64_t* plane, int32_t height, int32_t width, const Grid<B>& basin_of,
+                                const Basins& basins, int32_t* number, uint64_t* firsts, int32_t* labels, LabelRuns found,
+                                Scratch scratch) {
+#ifdef PW_ROWS
+  (void)firsts, (void)scratch;
+  return number_in_order(plane, height, width, basin_of, basins, number, labels, found);
+#else
+  const int32_t words = plane_words(width);
+  const int32_t count = number_by_firsts(plane, height, width, basin_of, basins, number, firsts, scratch);
   PW_EACH_2D(y, x, 0, height, 0, width) {
-    int32_t& label = labels[(int64_t)y * width + x];
-    if (label < 0) label = number[basins.group[~label]];
+    const bool inside = is_set(plane + (int64_t)y * words, x);
+    labels[(int64_t)y * width + x] = inside ? number[basins.group[~(int32_t)row_of(basin_of, y)[x]]] : 0;
   }
   PW_BARRIER();
+  if (found.label) find_label_runs(labels, height, width, found, scratch);
   return count;
 #endif
 }
 
-// From the sixteenths on.
-template <typename T>
-PW_DEVICE int32_t split_surface(const uint64_t* plane, int32_t height, int32_t width, int32_t depth, bool remove_touching,
-                                Grid<T> sixteenths, uint64_t* inner, int32_t* labels, Basins basins, Scratch passes,
-                                Scratch frame) {
-  const Grid<T> heights = take_grid<T>(frame, height, width);
-  smooth_distance(plane, height, width, sixteenths, heights, frame);
-  basins.count = climb(plane, height, width, heights, labels, basins.summit, frame);
-  merge_basins(plane, labels, heights, height, width, depth, basins, passes);
+struct SplitNumbers {
+  int32_t depth;  // in sixteenths of a pixel summed over 25 pixels
+  bool remove_touching;
+};
+
+// From basins on; `passes` as in split_pieces.
+template <typename T, typename B>
+PW_DEVICE int32_t label_basins(const uint64_t* plane, int32_t height, int32_t width, const SplitNumbers& numbers,
+                               Grid<T> heights, Grid<B> basin_of, uint64_t* inner, int32_t* labels, LabelRuns found,
+                               Basins basins, Scratch passes, Scratch frame) {
+  merge_basins(plane, basin_of, heights, height, width, numbers.depth, basins, passes);
   int32_t* number = basins.saddle;
   PW_EACH(i, basins.count) number[i] = -1;
   PW_BARRIER();
-  if (remove_touching) mark_touching_groups(labels, height, width, basins, number);
-  return number_groups(plane, height, width, basins, number, inner, labels, frame);
+  if (numbers.remove_touching) mark_touching_groups(plane, height, width, basin_of, basins, number);
+  return number_groups(plane, height, width, basin_of, basins, number, inner, labels, found, frame);
 }
 
-// Parts the plane's pieces and writes their numbers 1, 2, ... in raster order of their first pixels into `labels`
-// (height, width), 0 elsewhere; without those that touch the frame if `remove_touching`. `grey` is background-adjusted;
-// `depth` in sixteenths of a pixel summed over 25 pixels; seam_level 0: no seams. Returns how many there are.
+// From the sixteenths on.
+template <typename T>
+PW_DEVICE int32_t split_surface(const uint64_t* plane, int32_t height, int32_t width, const SplitNumbers& numbers,
+                                Grid<T> sixteenths, uint64_t* inner, int32_t* labels, LabelRuns found, Basins basins,
+                                Scratch passes, Scratch frame) {
+  const Grid<T> heights = take_grid<T>(frame, height, width);
+  smooth_distance(plane, height, width, sixteenths, heights, frame);
+#ifdef PW_DISTANCE_VECTORS
+  if constexpr (sizeof(T) == 2) {
+    const Grid<int16_t> narrow{(int16_t*)sixteenths.first, sixteenths.pitch};  // the sixteenths have done their work
+    basins.count = climb_narrow(plane, height, width, heights, narrow, basins.summit, frame);
+    if (basins.count >= 0)
+      return label_basins(plane, height, width, numbers, heights, narrow, inner, labels, found, basins, passes, frame);
+  }
+#endif
+  basins.count = climb(plane, height, width, heights, labels, basins.summit, frame);
+  return label_basins(plane, height, width, numbers, heights, Grid<int32_t>{labels, width}, inner, labels, found, basins,
+                      passes, frame);
+}
+
+// Parts the plane's pieces and numbers them 1, 2, ... in raster order of their first pixels; without those that touch the
+// frame if `remove_touching`. Writes the numbers into `labels` (height, width), 0 elsewhere, or, if `found` is wanted, their
+// runs, and labels are undefined. `grey` is background-adjusted; `depth` in sixteenths of a pixel summed over 25 pixels;
+// seam_level 0: no seams. Returns how many there are.
 PW_BLOCK_CODE int32_t split_pieces(const uint64_t* plane, const uint8_t* grey, int32_t height, int32_t width, int32_t depth,
-                                   int32_t seam_level, bool remove_touching, int32_t* labels, Scratch frame) {
+                                   int32_t seam_level, bool remove_touching, int32_t* labels, LabelRuns found,
+                                   Scratch frame) {
+  const SplitNumbers numbers{depth, remove_touching};
   uint64_t* inner = take<uint64_t>(frame, (int64_t)height * plane_words(width));
   const Basins basins = take_basins(frame, height, width);
   const Scratch passes = frame;
@@ -151,11 +223,11 @@ PW_BLOCK_CODE int32_t split_pieces(const uint64_t* plane, const uint8_t* grey, i
   Scratch behind = frame;
   const Grid<uint16_t> near = take_grid<uint16_t>(behind, height, width);
   if (measure_near(inner, height, width, near, behind))  // the same for the whole block
-    return split_surface(plane, height, width, depth, remove_touching, near, inner, labels, basins, passes, behind);
+    return split_surface(plane, height, width, numbers, near, inner, labels, found, basins, passes, behind);
   behind = frame;
   const Grid<int32_t> far = take_grid<int32_t>(behind, height, width);
   measure_far(inner, height, width, far, behind);
-  return split_surface(plane, height, width, depth, remove_touching, far, inner, labels, basins, passes, behind);
+  return split_surface(plane, height, width, numbers, far, inner, labels, found, basins, passes, behind);
 }
 
 }  // namespace pw
@@ -168,7 +240,7 @@ PW_KERNEL __launch_bounds__(512, 1) split_frames(const uint64_t* planes, const u
                                               int32_t* counts, char* arena, int64_t stride) {
   const int64_t f = blockIdx.x, size = (int64_t)height * width;
   const int32_t count = pw::split_pieces(planes + f * height * pw::plane_words(width), grey + f * size, height, width, depth,
-                                         seam_level, remove_touching != 0, labels + f * size,
+                                         seam_level, remove_touching != 0, labels + f * size, pw::LabelRuns{},
                                          pw::block_scratch(arena, stride));
   PW_ONCE counts[f] = count;
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from harness import Case
+from numpy.typing import NDArray
 from phasewell_kernels import cpu
 
 NEGATIVE_LABEL, LARGE_LABEL = -1, -2  # what list_cells returns for labels that are refused
@@ -99,11 +100,24 @@ def in_place(step: Callable[[Any, int, int], None]) -> Callable[[Case], Case]:
     return work
 
 
+def label_runs(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return (runs, 4) row, start, end, label of the runs of equal label in rows, in raster order."""
+    padded = np.pad(labels, ((0, 0), (1, 1)))
+    differs = padded[:, 1:] != padded[:, :-1]
+    rows, starts = np.nonzero(differs & (padded[:, 1:] != 0))
+    ends = np.nonzero(differs & (padded[:, :-1] != 0))[1]
+    return np.stack([rows, starts, ends, labels[rows, starts]], axis=1).astype(np.int32)
+
+
+def labelled(labels: NDArray[np.int32], count: np.int32) -> Case:
+    return {"labels": labels, "count": np.asarray(count), "runs": label_runs(labels)}
+
+
 def label_pieces(case: Case) -> Case:
     labels = np.empty((1, len(case["plane"]), number(case, "width")), np.int32)
     counts = np.empty(1, np.int32)
     cpu.label_pieces(case["plane"][None], bool(number(case, "remove_touching")), labels, counts)
-    return {"labels": labels[0], "count": counts[0]}
+    return labelled(labels[0], counts[0])
 
 
 def cells(case: Case) -> Case:
@@ -122,14 +136,14 @@ def split(case: Case) -> Case:
     labels, counts = np.empty(grey.shape, np.int32), np.empty(1, np.int32)
     numbers = number(case, "depth"), number(case, "seam_level"), bool(number(case, "remove_touching"))
     cpu.split(case["plane"][None], grey, *numbers, labels, counts)
-    return {"labels": labels[0], "count": counts[0]}
+    return labelled(labels[0], counts[0])
 
 
 def segment(case: Case) -> Case:
     grey = case["grey"][None]
     labels, counts = np.empty(grey.shape, np.int32), np.empty(1, np.int32)
     cpu.segment(grey, case["recipe"], labels, counts)
-    return {"labels": labels[0], "count": counts[0]}
+    return labelled(labels[0], counts[0])
 
 
 REFERENCES: dict[str, Callable[[Case], Case]] = {

@@ -116,6 +116,15 @@ def test_more_passes_than_are_kept() -> None:
         check(mask, grey_of(mask), depth, 0)
 
 
+def test_more_basins_than_16_bits_name() -> None:
+    """Single pixels apart: each is a summit; just below, at and above what a grid of 16 bits holds."""
+    mask = np.zeros((3, 364, 364), bool)
+    mask[:, ::2, ::2] = True  # 33,124
+    mask[0, 358:] = False  # 32,578
+    mask[1, 360:, 40:] = False  # 32,800
+    check(mask, np.full(mask.shape, 128, np.uint8), 1, 0)
+
+
 def test_discs_in_a_row_part_by_depth() -> None:
     y, x = np.mgrid[:80, :330]
     centres = [(38, 20), (40, 50), (41, 83), (39, 118), (40, 156), (42, 200), (40, 250), (40, 309)]
