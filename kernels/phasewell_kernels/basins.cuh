@@ -83,8 +83,10 @@ PW_DEVICE void visit_word(const uint64_t* plane, const Grid<int16_t>& basin_of, 
       below << 1 | (next && w > 0 ? next[w - 1] >> 63 : 0), below,
       below >> 1 | (next && w + 1 < words ? next[w + 1] << 63 : 0)};
   for (int32_t x = w * 64; x < w * 64 + 64; x += 32) {
+    const auto mine = (__mmask32)(word >> (x % 64));
+    if (!mine) continue;
     const int16_t* at = row_of(basin_of, y) + x;
-    const __m512i here = _mm512_maskz_loadu_epi16((__mmask32)(word >> (x % 64)), at);
+    const __m512i here = _mm512_maskz_loadu_epi16(mine, at);
     for (int32_t i = 0; i < 4; ++i) {
       const auto both = (__mmask32)((word & present[i]) >> (x % 64));
       const int32_t away = neighbour_row(i) * basin_of.pitch + neighbour_column(i);

@@ -10,9 +10,11 @@
 
 namespace pw {
 
+constexpr int32_t UNASKED_EDGES = 6;  // written for a word without asking how many it has
+
 // run i covers columns [start_of(runs, i), end_of(runs, i)); the runs of row y are [first[y], first[y + 1])
 struct Runs {
-  uint16_t* edges;  // (2 * runs + 1), the last one undefined
+  uint16_t* edges;  // (2 * runs + UNASKED_EDGES), the last ones undefined
   int32_t* first;   // (height + 1); first[height] is the number of all
 };
 
@@ -24,11 +26,11 @@ PW_DEVICE int64_t most_runs(int32_t height, int32_t width) { return (int64_t)hei
 
 // what take_runs takes
 constexpr int64_t runs_bytes(int64_t height, int64_t width) {
-  return taken_bytes(height * ((width + 1) / 2) * 2 + 1, sizeof(uint16_t)) + taken_bytes(height + 1, sizeof(int32_t));
+  return taken_bytes(height * ((width + 1) / 2) * 2 + UNASKED_EDGES, sizeof(uint16_t)) + taken_bytes(height + 1, sizeof(int32_t));
 }
 
 PW_DEVICE Runs take_runs(Scratch& scratch, int32_t height, int32_t width) {
-  uint16_t* edges = take<uint16_t>(scratch, most_runs(height, width) * 2 + 1);
+  uint16_t* edges = take<uint16_t>(scratch, most_runs(height, width) * 2 + UNASKED_EDGES);
   return Runs{edges, take<int32_t>(scratch, height + 1)};
 }
 
@@ -49,8 +51,8 @@ PW_DEVICE int32_t count_row_runs(const uint64_t* row, int32_t width, bool backgr
   return count;
 }
 
-// Returns the number of edges. `in_order`: what lies behind them may be overwritten. Most words hold no edge or two: a
-// second one is then written without asking.
+// Returns the number of edges. `in_order`: what lies behind them may be overwritten. Most words hold no more than a few
+// edges, and how many is hard to foresee: those are then written without asking.
 PW_DEVICE int32_t write_row_edges(const uint64_t* __restrict__ row, int32_t width, bool background, bool in_order,
                                   uint16_t* __restrict__ edges) {
   const int32_t words = plane_words(width);
@@ -64,10 +66,10 @@ PW_DEVICE int32_t write_row_edges(const uint64_t* __restrict__ row, int32_t widt
     if (!changes) continue;
     uint16_t* at = next;
     next += count_bits(changes);
-    *at++ = (uint16_t)(w * 64 + lowest_bit(changes));
-    changes &= changes - 1;
-    if (in_order || changes) *at++ = (uint16_t)(w * 64 + lowest_bit(changes | last_bit));
-    for (changes &= changes - 1; changes; changes &= changes - 1) *at++ = (uint16_t)(w * 64 + lowest_bit(changes));
+    if (in_order)
+      for (int32_t i = 0; i < UNASKED_EDGES; ++i, changes &= changes - 1)
+        *at++ = (uint16_t)(w * 64 + lowest_bit(changes | last_bit));
+    for (; changes; changes &= changes - 1) *at++ = (uint16_t)(w * 64 + lowest_bit(changes));
   }
   if (before) *next++ = (uint16_t)width;  // a run up to the last bit of the last word
   return (int32_t)(next - edges);
