@@ -21,7 +21,8 @@ struct Work {
 
   int64_t scratch_bytes(bool keeps_labels) const {
     const int64_t size = (int64_t)height * width;
-    const int64_t adjust = half < 0 ? 0 : pw::adjust_frame_fast_bytes(width) + pw::adjust_frame_bytes(height, width, half);
+    const int64_t adjusting = pw::adjust_frame_fast_bytes(width) + pw::adjust_frame_bytes(height, width, half);
+    const int64_t adjust = half < 0 ? 0 : adjusting;
     return pw::taken_bytes(size, 1) + (keeps_labels ? 0 : pw::taken_bytes(size, sizeof(int32_t))) +
            pw::cell_runs_bytes(height, width) +
            std::max({adjust, segment_scratch_bytes(height, width, recipe), cells::WORK_BYTES,

@@ -32,7 +32,8 @@ void run_segment(const Runner& runner, Case& worked) {
   std::memcpy(&recipe, worked.in<int32_t>("recipe"), sizeof recipe);
   auto* labels = worked.result<int32_t>("labels", {h, w});
   Returned<int32_t> count(worked, "count");
-  const int64_t bytes = pw::segment_frame_fast_bytes(h, w, recipe) + pw::segment_frame_bytes(h, w, recipe) + pw::plane_bytes(h, w);
+  const int64_t bytes =
+      pw::segment_frame_fast_bytes(h, w, recipe) + pw::segment_frame_bytes(h, w, recipe) + pw::plane_bytes(h, w);
   runner.block(bytes, [&](pw::Scratch scratch) {
     count.put(runner.tables->segment->segment(grey, h, w, recipe, labels, {}, scratch));
   });

@@ -1,10 +1,10 @@
 // basins.cuh: passes between touching basins, and basins merged while the lower summit stands close above the saddle.
 //
-// A pass is a pair of basins and the height of a saddle between them: of two touching pixels, the lower. Passes are walked
-// best first (saddle falling, then the pair rising); the two groups join when the lower summit stands less than `depth`
-// above the saddle. In rounds: every group takes its best pass and joins the group behind it if that is higher. A pass
-// too deep for the lower of its groups is too deep for ever, since summits only rise. The best pass is found by two
-// maxima, the saddle and then the pair, so neither order nor duplicates of passes show.
+// A pass is a pair of basins and the height of a saddle between them: of two touching pixels, the lower. Passes are
+// walked best first (saddle falling, then the pair rising); the two groups join when the lower summit stands less than
+// `depth` above the saddle. In rounds: every group takes its best pass and joins the group behind it if that is higher.
+// A pass too deep for the lower of its groups is too deep for ever, since summits only rise. The best pass is found by
+// two maxima, the saddle and then the pair, so neither order nor duplicates of passes show.
 // Passes are kept in a list; a frame with more of them than the list holds finds them again in every round.
 // Bytes per frame: the grid of basins, 2 or 4 h * w, read once on the foreground; a few thousand passes of 12.
 // Basins < 2^23; heights < 2^24.
@@ -94,7 +94,8 @@ PW_DEVICE void visit_word(const uint64_t* plane, const Grid<int16_t>& basin_of, 
       for (uint32_t bits = _mm512_mask_cmpneq_epi16_mask(both, here, there); bits; bits &= bits - 1) {
         const int32_t one = lowest_bit(bits), a = ~at[one], b = ~at[one + away];
         const T* level = row_of(heights, y) + x + one;
-        visit(low(a, b), high(a, b), low((int32_t)level[0], (int32_t)level[neighbour_row(i) * heights.pitch + neighbour_column(i)]));
+        const T* other = level + neighbour_row(i) * heights.pitch + neighbour_column(i);
+        visit(low(a, b), high(a, b), low((int32_t)*level, (int32_t)*other));
       }
     }
   }

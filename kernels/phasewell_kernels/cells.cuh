@@ -1,11 +1,12 @@
 // cells.cuh: from a label image to its cells: runs of equal label, and the runs of each cell.
 //
 // A cell is all pixels of one label in one frame: labels may have gaps, be out of raster order, and lie in several
-// pieces. Labels present are marked in a bit plane, and the bits before a label's give its cell, so that cells are in the order of their labels without a sort.
-// Order within a cell's list of runs is free where a block has many threads: only integer sums are taken over it.
-// Bytes per frame: labels as label_runs.cuh reads them, if runs are not given; about 20 a
-// run; 1/8 byte for each label up to the largest. Runs and cells of 4096 x 4096 px: at most 2^24 each (touching labels part
-// every pixel), edges 2^25; columns and rows up to 16,384 fit 16 bits.
+// pieces. Labels present are marked in a bit plane, and the bits before a label's give its cell, so that cells are in
+// the order of their labels without a sort. Order within a cell's list of runs is free where a block has many threads:
+// only integer sums are taken over it.
+// Bytes per frame: labels as label_runs.cuh reads them, if runs are not given; about 20 a run; 1/8 byte for each label
+// up to the largest. Runs and cells of 4096 x 4096 px: at most 2^24 each (touching labels part every pixel), edges
+// 2^25; columns and rows up to 16,384 fit 16 bits.
 #ifndef PHASEWELL_CELLS_CUH
 #define PHASEWELL_CELLS_CUH
 #include "label_runs.cuh"
@@ -60,7 +61,8 @@ PW_DEVICE LabelRuns label_runs(const CellRuns& cells) { return LabelRuns{cells.r
 
 PW_DEVICE int32_t first_of_cell(const CellRuns& cells, int32_t cell) { return cell ? cells.last[cell - 1] : 0; }
 
-// Returns the largest label, or NEGATIVE_LABEL or LARGE_LABEL; the same for the whole block. `found`: 2 words of scratch.
+// Returns the largest label, or NEGATIVE_LABEL or LARGE_LABEL; the same for the whole block. `found`: 2 words of
+// scratch.
 PW_DEVICE int32_t find_largest_label(CellRuns cells, int32_t height, int32_t width, int32_t* found) {
   PW_EACH(i, 2) found[i] = 0;
   PW_BARRIER();
@@ -127,9 +129,9 @@ PW_DEVICE void find_runs_below(CellRuns cells, int32_t height) {
   PW_BARRIER();
 }
 
-// Finds the runs of every cell of a label image (height, width), at least 1 x 1, or of the runs in `cells` that are there
-// already, where labels is null. Returns how many cells there are, or NEGATIVE_LABEL or LARGE_LABEL, and then nothing else
-// is of use. Scratch: SCAN_BYTES.
+// Finds the runs of every cell of a label image (height, width), at least 1 x 1, or of the runs in `cells` that are
+// there already, where labels is null. Returns how many cells there are, or NEGATIVE_LABEL or LARGE_LABEL, and then
+// nothing else is of use. Scratch: SCAN_BYTES.
 PW_BLOCK_CODE int32_t list_cells(const int32_t* labels, int32_t height, int32_t width, CellRuns cells, Scratch fast) {
   if (labels) find_label_runs(labels, height, width, label_runs(cells), fast);
   const int32_t largest = find_largest_label(cells, height, width, (int32_t*)fast.at);

@@ -1,13 +1,14 @@
 // climb.cuh: every foreground pixel climbs the surface to its summit; pixels of one summit form a basin.
 //
 // A pixel steps to the highest of its 3 x 3 pixels, of equals the first in raster order. Basins are numbered in raster
-// order of their summits. While pixels climb, their grid holds where they stepped to (>= 0), or ~basin; what it holds on
-// the background is never looked at.
-// One thread takes steps in raster order, where steps back are resolved at once, then sweeps over what is left in reverse
-// and in raster order by turns; a block of many follows the chains, which only ever get shorter. With vectors the grid has
-// 16 bits, and holds the number of the step; a frame with more basins than they can name goes the way without.
-// Bytes per frame: surface 2 h * w read; grid 2 (4 without vectors) h * w, on the foreground only written and read about
-// three times.
+// order of their summits. While pixels climb, their grid holds where they stepped to (>= 0), or ~basin; what it holds
+// on the background is never looked at.
+// One thread takes steps in raster order, where steps back are resolved at once, then sweeps over what is left in
+// reverse and in raster order by turns; a block of many follows the chains, which only ever get shorter. With vectors
+// the grid has 16 bits, and holds the number of the step; a frame with more basins than they can name goes the way
+// without.
+// Bytes per frame: surface 2 h * w read; grid 2 (4 without vectors) h * w, on the foreground only written and read
+// about three times.
 // No two summits touch: at most ceil(height / 2) * ceil(width / 2), for 2^24 px less than 2^23 basins.
 #ifndef PHASEWELL_CLIMB_CUH
 #define PHASEWELL_CLIMB_CUH
@@ -81,8 +82,8 @@ PW_DEVICE __m512i follow_steps(__m512i value, __mmask32 open, const int16_t* at,
   __mmask32 from_left = _mm512_mask_cmpeq_epi16_mask(open, step, _mm512_set1_epi16(STAYS - 1));
   __mmask32 from_right = _mm512_mask_cmpeq_epi16_mask(open, step, _mm512_set1_epi16(STAYS + 1));
   if (!(from_left | from_right)) return value;
-  const __m512i counting = _mm512_set_epi16(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12,
-                                            11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i counting = _mm512_set_epi16(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13,
+                                            12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const __m512i one = _mm512_set1_epi16(1);
   // lane i takes lane i - 1 or i + 1; the outermost ones the last or first of the neighbouring vector, number 63 or 32
   const __m512i to_left = _mm512_sub_epi16(counting, one), to_right = _mm512_add_epi16(counting, one);
@@ -113,8 +114,8 @@ PW_DEVICE __m512i number_summits(__m512i value, __mmask32 stays, const uint16_t*
   return _mm512_loadu_si512(each);
 }
 
-// Takes the steps of one row in raster order; returns the next free basin number, NARROW_BASINS or more if there are too
-// many. `open` becomes the pixels whose basin is not known yet.
+// Takes the steps of one row in raster order; returns the next free basin number, NARROW_BASINS or more if there are
+// too many. `open` becomes the pixels whose basin is not known yet.
 PW_DEVICE int32_t step_row(const uint64_t* row, int32_t words, const uint16_t* heights, int32_t pitch, int32_t basins,
                            int32_t* summit, int16_t* basin_of, uint64_t* open) {
   for (int32_t w = 0; w < words; ++w) {
@@ -237,11 +238,12 @@ PW_DEVICE void follow_row(uint64_t* open, int32_t y, int32_t width, int32_t* bas
 #endif
 
 constexpr int64_t climb_bytes(int64_t height, int64_t width) {
-  return taken_bytes(height * ((width + 63) / 64), sizeof(uint64_t)) + taken_bytes(height + 1, sizeof(int32_t)) + SCAN_BYTES;
+  return taken_bytes(height * ((width + 63) / 64), sizeof(uint64_t)) + taken_bytes(height + 1, sizeof(int32_t)) +
+         SCAN_BYTES;
 }
 
-// basin_of (height, width) becomes ~basin on the plane's pixels, summit[basin] the height of its summit. Returns the number
-// of basins. Scratch: climb_bytes.
+// basin_of (height, width) becomes ~basin on the plane's pixels, summit[basin] the height of its summit. Returns the
+// number of basins. Scratch: climb_bytes.
 template <typename T>
 PW_BLOCK_CODE int32_t climb(const uint64_t* plane, int32_t height, int32_t width, Grid<T> heights, int32_t* basin_of,
                             int32_t* summit, Scratch scratch) {
@@ -250,7 +252,8 @@ PW_BLOCK_CODE int32_t climb(const uint64_t* plane, int32_t height, int32_t width
   uint64_t* open = take<uint64_t>(scratch, (int64_t)height * words);
   int32_t basins = 0;
   for (int32_t y = 0; y < height; ++y)
-    basins = step_row(plane + (int64_t)y * words, heights, y, width, basins, summit, basin_of, open + (int64_t)y * words);
+    basins = step_row(plane + (int64_t)y * words, heights, y, width, basins, summit, basin_of,
+                      open + (int64_t)y * words);
   sweep_rows(open, height, words, [&](uint64_t* row, int32_t y, bool) { follow_row(row, y, width, basin_of); });
   return basins;
 #else

@@ -353,9 +353,9 @@ PW_DEVICE void list_pieces(Pieces pieces, const int32_t* number, int32_t height,
 }
 #endif
 
-// Numbers the 8-connected objects 1, 2, ... in raster order of their first pixels; without those that touch the frame if
-// `remove_touching`. Writes the numbers into `labels` (height, width), 0 elsewhere, or, if `found` is wanted, their runs,
-// and labels are undefined. Returns how many there are.
+// Numbers the 8-connected objects 1, 2, ... in raster order of their first pixels; without those that touch the frame
+// if `remove_touching`. Writes the numbers into `labels` (height, width), 0 elsewhere, or, if `found` is wanted, their
+// runs, and labels are undefined. Returns how many there are.
 PW_BLOCK_CODE int32_t label_pieces(const uint64_t* plane, int32_t height, int32_t width, bool remove_touching,
                                    int32_t* labels, LabelRuns found, Scratch frame) {
   Pieces pieces = take_pieces(frame, height, width);

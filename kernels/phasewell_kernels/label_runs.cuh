@@ -1,7 +1,7 @@
 // label_runs.cuh: runs of equal label in the rows of a label image.
 //
-// A run ends where a label differs from its left neighbour. Where the pixels that may have a label are known as a plane,
-// only those are read.
+// A run ends where a label differs from its left neighbour. Where the pixels that may have a label are known as a
+// plane, only those are read.
 // Bytes per frame: labels 4 * h * w (with a plane, its pixels only), read once by one thread, twice by many; 10 a run.
 // Touching labels may part every pixel: 4096 x 4096 px hold at most 2^24 runs, 2^25 edges.
 #ifndef PHASEWELL_LABEL_RUNS_CUH
@@ -76,8 +76,8 @@ PW_DEVICE void visit_changes(const int32_t* row, const uint64_t* plane_row, int3
   }
 }
 
-// Writes the edges and labels of a row's runs; returns how many runs. `in_order`: what lies behind them may be overwritten,
-// so that whether a run ends or starts at a change, or both, need not be foreseen.
+// Writes the edges and labels of a row's runs; returns how many runs. `in_order`: what lies behind them may be
+// overwritten, so that whether a run ends or starts at a change, or both, need not be foreseen.
 PW_DEVICE int32_t write_label_runs(const int32_t* __restrict__ row, const uint64_t* plane_row, int32_t width,
                                    bool in_order, uint16_t* __restrict__ edges, int32_t* __restrict__ labels) {
   int32_t edge = 0, before = 0;

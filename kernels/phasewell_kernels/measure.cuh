@@ -1,10 +1,11 @@
-// measure.cuh: the exact integers of every cell of a frame: one row of int64 per cell, from its runs and the grey frame.
+// measure.cuh: the exact integers of every cell of a frame: one row of int64 per cell, from its runs and the grey
+// frame.
 //
 // Cell by cell, so that the table of level pairs stays close: for each run its shape and the pairs along it, for each
 // run of the same cell below it the columns they share straight and diagonally, which are pairs too. Only grey values
 // inside cells are read: about 8 bytes a cell pixel, 49 * 8 bytes a cell are written.
-// On a GPU one block lists the cells of a frame, then many blocks measure them (blockIdx.y = part of the frame's cells):
-// a block works on one cell at a time with a thread per run, so that 32 or 64 threads are best.
+// On a GPU one block lists the cells of a frame, then many blocks measure them (blockIdx.y = part of the frame's
+// cells): a block works on one cell at a time with a thread per run, so that 32 or 64 threads are best.
 // budget: list_cells registers<=64 smem<=0
 // budget: place_cells registers<=32 smem<=0
 // budget: measure_cells registers<=96 smem<=0
@@ -36,7 +37,8 @@ PW_DEVICE void count_pairs_below(LevelPairs& pairs, Shape& shape, const uint8_t*
   const uint8_t* next = grey + width;
   const int32_t from = high(start, left), from_left = high(start, left + 1), from_right = high(start, left - 1);
   const int32_t straight = high(low(end, right) - from, 0);
-  const int32_t to_left = high(low(end, right + 1) - from_left, 0), to_right = high(low(end, right - 1) - from_right, 0);
+  const int32_t to_left = high(low(end, right + 1) - from_left, 0);
+  const int32_t to_right = high(low(end, right - 1) - from_right, 0);
   shape.straight_pairs += straight;
   shape.diagonal_pairs += to_left + to_right;
   count_level_pairs(pairs, grey + from, next + from, straight);
@@ -159,8 +161,8 @@ PW_KERNEL __launch_bounds__(512, 2) place_cells(const int32_t* counts, int32_t f
   }
 }
 
-// Blocks (frames, parts). offsets: (frames) rows before each frame's; rows: (most, CELL_COLUMNS): a frame whose cells do
-// not all fit is left out. Frames are numbered from first_frame. Dynamic shared memory: MEASURE_BYTES.
+// Blocks (frames, parts). offsets: (frames) rows before each frame's; rows: (most, CELL_COLUMNS): a frame whose cells
+// do not all fit is left out. Frames are numbered from first_frame. Dynamic shared memory: MEASURE_BYTES.
 PW_KERNEL __launch_bounds__(512, 1) measure_cells(const uint8_t* grey, int32_t height, int32_t width,
                                                   const int32_t* counts, const int64_t* offsets, int64_t first_frame,
                                                   int64_t* rows, int64_t most, char* arena, int64_t stride) {

@@ -12,7 +12,9 @@ namespace pw {
 PW_DEVICE int32_t plane_words(int32_t width) { return (width + 63) / 64; }
 
 // the valid bits of a row's last word
-PW_DEVICE uint64_t last_word_mask(int32_t width) { return width % 64 ? ((uint64_t)1 << (width % 64)) - 1 : ~(uint64_t)0; }
+PW_DEVICE uint64_t last_word_mask(int32_t width) {
+  return width % 64 ? ((uint64_t)1 << (width % 64)) - 1 : ~(uint64_t)0;
+}
 
 // word w of the row's background: the complement within the width
 PW_DEVICE uint64_t inverted(const uint64_t* row, int32_t w, int32_t words, int32_t width) {
@@ -35,6 +37,7 @@ PW_DEVICE uint64_t pack_bits(int32_t count, Test test) {
   }
 #endif
   return bits;
+}
 
 // sets labels of `count` columns (1..64) to 0 but those of the word's pixels
 PW_DEVICE void clear_outside(uint64_t word, int32_t* labels, int32_t count) {

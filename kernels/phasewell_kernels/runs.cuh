@@ -26,7 +26,8 @@ PW_DEVICE int64_t most_runs(int32_t height, int32_t width) { return (int64_t)hei
 
 // what take_runs takes
 constexpr int64_t runs_bytes(int64_t height, int64_t width) {
-  return taken_bytes(height * ((width + 1) / 2) * 2 + UNASKED_EDGES, sizeof(uint16_t)) + taken_bytes(height + 1, sizeof(int32_t));
+  return taken_bytes(height * ((width + 1) / 2) * 2 + UNASKED_EDGES, sizeof(uint16_t)) +
+         taken_bytes(height + 1, sizeof(int32_t));
 }
 
 PW_DEVICE Runs take_runs(Scratch& scratch, int32_t height, int32_t width) {

@@ -1,9 +1,9 @@
 // segment.cuh: steps 2 to 8 on one background-adjusted frame: their order, and nothing else.
 //
 // In: grey (height, width) uint8 and a recipe; out: labels (height, width) int32, 1..n in raster order of each cell's
-// first pixel, or their runs, and n. Between them lie an energy image of one, two or four bytes a pixel, as the recipe's largest
-// threshold asks for, and two bit planes. Bytes moved per frame: grey once, energy twice, labels once; the planes
-// (1/8 byte a pixel) stay in the cache of a CPU core. Ranges are those of the steps.
+// first pixel, or their runs, and n. Between them lie an energy image of one, two or four bytes a pixel, as the
+// recipe's largest threshold asks for, and two bit planes. Bytes moved per frame: grey once, energy twice, labels once;
+// the planes (1/8 byte a pixel) stay in the cache of a CPU core. Ranges are those of the steps.
 //
 // budget: segment_frames registers<=128 smem<=0
 #ifndef PHASEWELL_SEGMENT_CUH
@@ -49,7 +49,8 @@ constexpr int64_t segment_frame_bytes(int64_t height, int64_t width, const Recip
                recipe.split_depth ? split_bytes(height, width) : 0);
 }
 
-// plane: (height, plane_words(width)) to work in. If `found` is wanted, the runs of the labels are written instead of them.
+// plane: (height, plane_words(width)) to work in. If `found` is wanted, the runs of the labels are written instead of
+// them.
 PW_BLOCK_CODE int32_t segment_frame(const uint8_t* grey, int32_t height, int32_t width, const Recipe& recipe,
                                     int32_t* labels, LabelRuns found, uint64_t* plane, Scratch fast, Scratch frame) {
   find_foreground(grey, height, width, foreground_numbers(recipe), plane, frame, fast);
@@ -83,8 +84,8 @@ PW_KERNEL __launch_bounds__(512, 1) segment_frames(const uint8_t* grey, int32_t 
                                                 int64_t plane_offset) {
   const int64_t size = (int64_t)height * width, words = (int64_t)height * pw::plane_words(width);
   char* own = frame + blockIdx.x * frame_stride;
-  char* plane = plane_offset >= 0 ? pw::block_scratch(nullptr, 0).at + plane_offset
-                                  : own + frame_stride - pw::ALIGNMENT * ((words * 8 + pw::ALIGNMENT - 1) / pw::ALIGNMENT);
+  const int64_t plane_bytes = (words * 8 + pw::ALIGNMENT - 1) / pw::ALIGNMENT * pw::ALIGNMENT;
+  char* plane = plane_offset >= 0 ? pw::block_scratch(nullptr, 0).at + plane_offset : own + frame_stride - plane_bytes;
   const int32_t count = pw::segment_frame(grey + blockIdx.x * size, height, width, *(const pw::Recipe*)recipe,
                                           labels + blockIdx.x * size, pw::LabelRuns{}, (uint64_t*)plane,
                                           pw::block_scratch(fast, fast_stride), pw::Scratch{own});

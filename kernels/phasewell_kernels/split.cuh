@@ -38,8 +38,8 @@ PW_DEVICE void mark_touching_groups(const uint64_t* plane, int32_t height, int32
 }
 
 #ifdef PW_ROWS
-// The number of a basin's group: `number` (basins) is -1 for groups that stay and are not numbered yet, 0 for those that
-// go; of_basin (basins) is -1 where the number is not known yet.
+// The number of a basin's group: `number` (basins) is -1 for groups that stay and are not numbered yet, 0 for those
+// that go; of_basin (basins) is -1 where the number is not known yet.
 struct GroupNumbers {
   const int32_t* group;
   int32_t* number;
@@ -146,12 +146,12 @@ PW_BLOCK_CODE int32_t number_by_firsts(const uint64_t* plane, int32_t height, in
 #endif
 
 // Writes the number of each pixel's group into labels, 0 for groups that go and outside of the plane, or, if `found` is
-// wanted, their runs, and labels are undefined; returns how many groups stay. `number` (basins) is -1 for groups that stay,
-// 0 for others; `firsts` (height, words) is scratch. Labels may lie where the grid does.
+// wanted, their runs, and labels are undefined; returns how many groups stay. `number` (basins) is -1 for groups that
+// stay, 0 for others; `firsts` (height, words) is scratch. Labels may lie where the grid does.
 template <typename B>
 PW_DEVICE int32_t number_groups(const uint64_t* plane, int32_t height, int32_t width, const Grid<B>& basin_of,
-                                const Basins& basins, int32_t* number, uint64_t* firsts, int32_t* labels, LabelRuns found,
-                                Scratch scratch) {
+                                const Basins& basins, int32_t* number, uint64_t* firsts, int32_t* labels,
+                                LabelRuns found, Scratch scratch) {
 #ifdef PW_ROWS
   (void)firsts, (void)scratch;
   return number_in_order(plane, height, width, basin_of, basins, number, labels, found);
@@ -202,16 +202,16 @@ PW_DEVICE int32_t split_surface(const uint64_t* plane, int32_t height, int32_t w
   }
 #endif
   basins.count = climb(plane, height, width, heights, labels, basins.summit, frame);
-  return label_basins(plane, height, width, numbers, heights, Grid<int32_t>{labels, width}, inner, labels, found, basins,
-                      passes, frame);
+  return label_basins(plane, height, width, numbers, heights, Grid<int32_t>{labels, width}, inner, labels, found,
+                      basins, passes, frame);
 }
 
-// Parts the plane's pieces and numbers them 1, 2, ... in raster order of their first pixels; without those that touch the
-// frame if `remove_touching`. Writes the numbers into `labels` (height, width), 0 elsewhere, or, if `found` is wanted, their
-// runs, and labels are undefined. `grey` is background-adjusted; `depth` in sixteenths of a pixel summed over 25 pixels;
-// seam_level 0: no seams. Returns how many there are.
-PW_BLOCK_CODE int32_t split_pieces(const uint64_t* plane, const uint8_t* grey, int32_t height, int32_t width, int32_t depth,
-                                   int32_t seam_level, bool remove_touching, int32_t* labels, LabelRuns found,
+// Parts the plane's pieces and numbers them 1, 2, ... in raster order of their first pixels; without those that touch
+// the frame if `remove_touching`. Writes the numbers into `labels` (height, width), 0 elsewhere, or, if `found` is
+// wanted, their runs, and labels are undefined. `grey` is background-adjusted; `depth` in sixteenths of a pixel summed
+// over 25 pixels; seam_level 0: no seams. Returns how many there are.
+PW_BLOCK_CODE int32_t split_pieces(const uint64_t* plane, const uint8_t* grey, int32_t height, int32_t width,
+                                   int32_t depth, int32_t seam_level, bool remove_touching, int32_t* labels, LabelRuns found,
                                    Scratch frame) {
   const SplitNumbers numbers{depth, remove_touching};
   uint64_t* inner = take<uint64_t>(frame, (int64_t)height * plane_words(width));
@@ -235,12 +235,13 @@ PW_BLOCK_CODE int32_t split_pieces(const uint64_t* plane, const uint8_t* grey, i
 #ifdef PW_CUDA
 // One block per frame. arena: (frames, stride) bytes. planes: (frames, height, words); grey, labels: (frames, height,
 // width); counts: (frames).
-PW_KERNEL __launch_bounds__(512, 1) split_frames(const uint64_t* planes, const uint8_t* grey, int32_t height, int32_t width,
-                                              int32_t depth, int32_t seam_level, int32_t remove_touching, int32_t* labels,
-                                              int32_t* counts, char* arena, int64_t stride) {
+PW_KERNEL __launch_bounds__(512, 1) split_frames(const uint64_t* planes, const uint8_t* grey, int32_t height,
+                                                 int32_t width, int32_t depth, int32_t seam_level,
+                                                 int32_t remove_touching, int32_t* labels, int32_t* counts, char* arena,
+                                                 int64_t stride) {
   const int64_t f = blockIdx.x, size = (int64_t)height * width;
-  const int32_t count = pw::split_pieces(planes + f * height * pw::plane_words(width), grey + f * size, height, width, depth,
-                                         seam_level, remove_touching != 0, labels + f * size, pw::LabelRuns{},
+  const int32_t count = pw::split_pieces(planes + f * height * pw::plane_words(width), grey + f * size, height, width,
+                                         depth, seam_level, remove_touching != 0, labels + f * size, pw::LabelRuns{},
                                          pw::block_scratch(arena, stride));
   PW_ONCE counts[f] = count;
 }
