@@ -9,7 +9,7 @@ from typing import Any
 from phasewell.bench.ceilings import Ceiling, Ceilings
 from phasewell.bench.frames import FRAME, Effort, read_batch
 from phasewell.bench.parity import compare_cells
-from phasewell.bench.rows import RESIDENT, Parity, Row, speed_row
+from phasewell.bench.rows import RESIDENT, Parity, Row, say_frames_per_s, speed_row
 from phasewell.bench.timing import Times, time_calls
 from phasewell.bench.watching import Watched, Watcher
 from phasewell.config import BackgroundConfig, SegmentationConfig
@@ -77,7 +77,7 @@ def _told(bench: Bench, row: Row) -> Row:
 
 def say_rate(row: Row) -> str:
     """Return the rate in words, or what became of it."""
-    return f"{row.frames_per_s:,.0f} frames/s" if row.frames_per_s is not None else f"{row.state}: {row.reason}"
+    return say_frames_per_s(row.frames_per_s) if row.frames_per_s is not None else f"{row.state}: {row.reason}"
 
 
 def batch_speed(times: Times, watched: Watched, frames: int, latency_of: str) -> dict[str, Any]:

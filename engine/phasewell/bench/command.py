@@ -55,7 +55,7 @@ def bench(
 
 
 @bench_app.command
-def compare(first: Path, second: Path, *, output: Path | None = None, json: Json = False) -> int:
+def compare(first: Path, second: Path, /, *, output: Path | None = None, json: Json = False) -> int:
     """Set two bench results side by side: rates, shares of the ceilings, ratios, and conditions that differ.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,6 @@ from phasewell.device import Device
 
 CPU_SIDE, GPU_SIDE = 1024, 8192
 _CPU_FORMATS, _GPU_FORMATS = ("float32", "bfloat16"), ("float32", "bfloat16", "float16")
-_PROBE_SIDE = 256
-_SLOW_FLOP_PER_S = 2e9  # a format that the processor only emulates: a whole product would take a second and more
 
 
 @dataclass(frozen=True)
@@ -55,21 +53,14 @@ def _by_torch(torch: Any, numbers: str, device: Device, pace: Pace) -> MatrixRat
     kind, where = getattr(torch, numbers), torch.device(device.name)
     side = GPU_SIDE if device.is_gpu else CPU_SIDE
 
-    def product(n: int) -> Callable[[], Any]:
-        one, two, out = (torch.ones((n, n), dtype=kind, device=where) for _ in range(3))
+    one, two, out = (torch.ones((side, side), dtype=kind, device=where) for _ in range(3))
 
-        def call() -> None:
-            torch.mm(one, two, out=out)
-            if device.is_gpu:
-                torch.cuda.synchronize(where)
+    def call() -> None:
+        torch.mm(one, two, out=out)
+        if device.is_gpu:
+            torch.cuda.synchronize(where)
 
-        return call
-
-    if not device.is_gpu and numbers != "float32":
-        probe = time_calls(product(_PROBE_SIDE), Pace(5, 0, 0.5))
-        if 2 * _PROBE_SIDE**3 / min(probe.calls_s) < _SLOW_FLOP_PER_S:
-            return MatrixRate(numbers, None, f"not measured: this processor only emulates {numbers}")
-    times = time_calls(product(side), pace)
+    times = time_calls(call, pace)
     threads = "" if device.is_gpu else f", {torch.get_num_threads()} threads"
     return MatrixRate(numbers, 2 * side**3 / min(times.calls_s) / 1e12, f"torch {torch.__version__}, n {side}{threads}")
 

@@ -17,6 +17,7 @@ from phasewell.bench.documents import BenchDocument
 from phasewell.bench.frames import FRAME_BYTES, Effort, choose_effort, make_plate
 from phasewell.bench.network import measure_network, open_network
 from phasewell.bench.rows import REQUIRED, STORE_TO_TABLE, Row
+from phasewell.bench.scored_runs import measure_store_to_scores
 from phasewell.bench.verdict import judge
 from phasewell.bench.whole_runs import measure_store_to_table
 from phasewell.device import Device
@@ -59,6 +60,7 @@ def run_bench(
         network = open_network(bench, own)
         rows += measure_network(bench, plate, network)
         rows += measure_store_to_table(bench, plate, store, own)
+        rows += measure_store_to_scores(bench, plate, store, own, network)
     return BenchDocument(
         quick=quick,
         started_at=started,

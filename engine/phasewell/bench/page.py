@@ -8,6 +8,7 @@ from typing import Any
 
 from phasewell.bench.comparison import Comparison, Limit, Pair, rate_text
 from phasewell.bench.picture import draw_rates
+from phasewell.bench.rows import say_frames_per_s
 from phasewell.bench.verdict import REQUIRED_FRAMES_PER_S
 from phasewell.durable import replace_file
 from phasewell.errors import OutputError
@@ -54,7 +55,7 @@ def compose_page(compared: Comparison) -> Page:
 def _verdicts(compared: Comparison) -> Facts:
     facts = []
     for name, verdict, title in zip(compared.names, compared.verdicts, compared.titles, strict=True):
-        rate = "not measured" if verdict.frames_per_s is None else f"{verdict.frames_per_s:,.0f} frames/s"
+        rate = "not measured" if verdict.frames_per_s is None else say_frames_per_s(verdict.frames_per_s)
         detail = (
             f"{verdict.state}, {verdict.factor:.2f} of {REQUIRED_FRAMES_PER_S:.0f}" if verdict.factor else verdict.state
         )

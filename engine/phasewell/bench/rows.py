@@ -156,6 +156,11 @@ class Row(_Strict):
         return self.model_dump(mode="json")
 
 
+def say_frames_per_s(rate: float) -> str:
+    """Return a rate with its unit, and one decimal where it is small."""
+    return f"{rate:,.0f} frames/s" if rate >= 100 else f"{rate:.1f} frames/s"
+
+
 def make_row(values: Mapping[str, Any]) -> Row:
     """Return a row, or raise InputError that names what is wrong or missing in it."""
     try:

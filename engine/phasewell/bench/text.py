@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,19 +85,19 @@ def share_text(row: Row) -> str:
 
 
 def _notes(document: BenchDocument) -> list[str]:
-    lines = [
-        f"network: {engine}" for engine in dict.fromkeys(r.engine for r in document.rows if r.tflop_per_s is not None)
-    ]
-    compared = dict.fromkeys((row.boundary, row.parity.describe()) for row in document.rows if row.parity)
+    rows = document.rows
+    networks = dict.fromkeys(row.engine.partition("; ")[2] or row.engine for row in rows if row.tflop_per_s is not None)
+    lines = [f"network: {engine}" for engine in networks]
+    compared = dict.fromkeys((row.boundary, row.parity.describe()) for row in rows if row.parity)
     lines += [f"parity, {boundary}: {told}" for boundary, told in compared]
-    missing = dict.fromkeys((r.boundary, r.state, r.reason, r.remedy) for r in document.rows if r.frames_per_s is None)
+    missing = dict.fromkeys((r.boundary, r.state, r.reason, r.remedy) for r in rows if r.frames_per_s is None)
     lines += [f"{state}, {boundary}: {reason}; {remedy}" for boundary, state, reason, remedy in missing]
-    if any((share or 0) > 1 for row in document.rows for share in (row.tflop_per_s_share, row.gb_per_s_share)):
+    if any((share or 0) > 1 for row in rows for share in (row.tflop_per_s_share, row.gb_per_s_share)):
         lines.append(
             "a share above 100 %: the ceiling was measured while others used the machine, or by a slower library"
         )
     lines.append(f"kept for `phasewell plan`: {document.remembered}")
-    return [*lines, ""]
+    return [*(textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_on_hyphens=False) for line in lines), ""]
 
 
 def table_text(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:

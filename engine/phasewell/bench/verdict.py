@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from phasewell.bench.ceilings import HOST_TO_DEVICE, STORAGE_READ, Ceilings
-from phasewell.bench.rows import PREPARED_NETWORK, REQUIRED, RESIDENT, Row
+from phasewell.bench.rows import PREPARED_NETWORK, REQUIRED, RESIDENT, Row, say_frames_per_s
 
 REQUIRED_FRAMES_PER_S = 300.0
 REQUIREMENT = (
@@ -63,14 +63,18 @@ def judge(rows: Sequence[Row], ceilings: Ceilings, frame_bytes: int) -> Verdict:
     parts = _parts(rows, ceilings, frame_bytes, rate, device != "cpu")
     state: Literal["met", "not met"] = "met" if rate > REQUIRED_FRAMES_PER_S else "not met"
     factor = rate / REQUIRED_FRAMES_PER_S
-    told = f"> {REQUIRED_FRAMES_PER_S:.0f} frames/s: {state}, {rate:,.0f} frames/s on {device}, {_say_factor(factor)}"
+    told = (
+        f"> {REQUIRED_FRAMES_PER_S:.0f} frames/s: {state}, {say_frames_per_s(rate)} on {device}, {_say_factor(factor)}"
+    )
     if not parts:
         return _verdict(state, f"{told}; what limits it was not measured", rate, factor)
     limit = max(parts, key=lambda part: part.share_of_time)
     reached = rate / _allowed(parts)
-    told += f"; limited by the {limit.name} ({limit.frames_per_s:,.0f} frames/s alone)"
+    told += f"; limited by the {limit.name} ({say_frames_per_s(limit.frames_per_s)} alone)"
     if reached < _EXPLAINED:
-        told += f"; the parts alone would allow {_allowed(parts):,.0f} frames/s, the run reaches {reached:.0%} of that"
+        told += (
+            f"; the parts alone would allow {say_frames_per_s(_allowed(parts))}, the run reaches {reached:.0%} of that"
+        )
     return _verdict(state, told, rate, factor, tuple(parts), limit.name, reached)
 
 
