@@ -70,7 +70,7 @@ PW_DEVICE void visit_pixel(const uint64_t* plane, const Grid<B>& basin_of, const
   }
 }
 
-#ifdef PW_DISTANCE_VECTORS
+#ifdef PW_VECTORS
 // the same for the pixels of word w of row y
 template <typename T, typename Visit>
 PW_DEVICE void visit_word(const uint64_t* plane, const Grid<int16_t>& basin_of, const Grid<T>& heights, int32_t y,
@@ -82,16 +82,14 @@ PW_DEVICE void visit_word(const uint64_t* plane, const Grid<int16_t>& basin_of, 
       word >> 1 | (w + 1 < words ? row[w + 1] << 63 : 0),
       below << 1 | (next && w > 0 ? next[w - 1] >> 63 : 0), below,
       below >> 1 | (next && w + 1 < words ? next[w + 1] << 63 : 0)};
-  for (int32_t x = w * 64; x < w * 64 + 64; x += 32) {
-    const auto mine = (__mmask32)(word >> (x % 64));
-    if (!mine) continue;
+  for (int32_t x = w * 64; x < w * 64 + 64; x += LANES_16) {
+    if (!(word >> (x % 64) & ALL_LANES_16)) continue;
     const int16_t* at = row_of(basin_of, y) + x;
-    const __m512i here = _mm512_maskz_loadu_epi16(mine, at);
+    const Vector16 here = read_vector<Vector16>(at);
     for (int32_t i = 0; i < 4; ++i) {
-      const auto both = (__mmask32)((word & present[i]) >> (x % 64));
       const int32_t away = neighbour_row(i) * basin_of.pitch + neighbour_column(i);
-      const __m512i there = _mm512_maskz_loadu_epi16(both, at + away);
-      for (uint32_t bits = _mm512_mask_cmpneq_epi16_mask(both, here, there); bits; bits &= bits - 1) {
+      const uint64_t both = (word & present[i]) >> (x % 64) & ALL_LANES_16;
+      for (uint64_t bits = both & ~bits_of(equal(here, read_vector<Vector16>(at + away))); bits; bits &= bits - 1) {
         const int32_t one = lowest_bit(bits), a = ~at[one], b = ~at[one + away];
         const T* level = row_of(heights, y) + x + one;
         const T* other = level + neighbour_row(i) * heights.pitch + neighbour_column(i);
@@ -112,7 +110,7 @@ PW_DEVICE void visit_pixels(const uint64_t* plane, const Grid<B>& basin_of, cons
     for (int32_t w = 0; w < words; ++w) {
       const uint64_t word = plane[(int64_t)y * words + w];
       if (!word) continue;
-#ifdef PW_DISTANCE_VECTORS
+#ifdef PW_VECTORS
       if constexpr (sizeof(B) == 2) {
         visit_word(plane, basin_of, heights, y, w, height, words, visit);
         continue;

@@ -57,61 +57,52 @@ PW_DEVICE void sweep_rows(uint64_t* open, int32_t height, int32_t words, Follow 
   }
 }
 
-#ifdef PW_DISTANCE_VECTORS
-// the steps of 32 pixels, 16 bits each; those of background pixels have no meaning
-PW_DEVICE __m512i find_steps(const uint16_t* at, int32_t pitch) {
-  __m512i best = _mm512_loadu_si512(at - pitch - 1), step = _mm512_setzero_si512();
+#ifdef PW_VECTORS
+// the steps of a vector of pixels; those of background pixels have no meaning
+PW_DEVICE Vector16 find_steps(const uint16_t* at, int32_t pitch) {
+  Vector16 best = read_vector<Vector16>(at - pitch - 1), step = {};
   for (int32_t i = 1; i < 9; ++i) {
-    const __m512i other = _mm512_loadu_si512(at + (i / 3 - 1) * pitch + i % 3 - 1);
-    step = _mm512_mask_mov_epi16(step, _mm512_cmpgt_epu16_mask(other, best), _mm512_set1_epi16((short)i));
-    best = _mm512_max_epu16(best, other);
+    const Vector16 higher = larger(best, read_vector<Vector16>(at + (i / 3 - 1) * pitch + i % 3 - 1));
+    step = choose(equal(higher, best), step, fill((uint16_t)i));
+    best = higher;
   }
   return step;
 }
 
-// Values of the 32 pixels at `at`: those in `open` hold the number of their step, and take ~basin from where it leads
-// if that is known: from the row on the side of step numbers `first` to first + 2, and along their own row as far as it
+// Values of the pixels at `at`: those in `open` hold the number of their step, and take ~basin from where it leads if
+// that is known: from the row on the side of step numbers `first` to first + 2, and along their own row as far as it
 // reaches.
-PW_DEVICE __m512i follow_steps(__m512i value, __mmask32 open, const int16_t* at, int32_t pitch, int32_t first) {
-  const __m512i step = value;
+PW_DEVICE Vector16 follow_steps(Vector16 value, Mask16 open, const int16_t* at, int32_t pitch, int32_t first) {
+  const Vector16 step = value;
   for (int32_t i = 0; i < 3; ++i) {
-    const __mmask32 takes = _mm512_mask_cmpeq_epi16_mask(open, step, _mm512_set1_epi16((short)(first + i)));
-    const __m512i there = _mm512_maskz_loadu_epi16(takes, at + (first / 3 - 1) * pitch + i - 1);
-    value = _mm512_mask_mov_epi16(value, _mm512_movepi16_mask(there), there);
+    const Vector16 there = read_vector<Vector16>(at + (first / 3 - 1) * pitch + i - 1);
+    value = choose(open & equal(step, fill((uint16_t)(first + i))) & negative(there), there, value);
   }
-  __mmask32 from_left = _mm512_mask_cmpeq_epi16_mask(open, step, _mm512_set1_epi16(STAYS - 1));
-  __mmask32 from_right = _mm512_mask_cmpeq_epi16_mask(open, step, _mm512_set1_epi16(STAYS + 1));
-  if (!(from_left | from_right)) return value;
-  const __m512i counting = _mm512_set_epi16(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13,
-                                            12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i one = _mm512_set1_epi16(1);
-  // lane i takes lane i - 1 or i + 1; the outermost ones the last or first of the neighbouring vector, number 63 or 32
-  const __m512i to_left = _mm512_sub_epi16(counting, one), to_right = _mm512_add_epi16(counting, one);
-  const __m512i before = _mm512_maskz_loadu_epi16(from_left << 31, at - 32);
-  const __m512i behind = _mm512_maskz_loadu_epi16(from_right >> 31, at + 32);
+  Mask16 from_left = open & equal(step, fill((uint16_t)(STAYS - 1)));
+  Mask16 from_right = open & equal(step, fill((uint16_t)(STAYS + 1)));
+  if (!any(from_left | from_right)) return value;
+  const Vector16 before = read_vector<Vector16>(at - LANES_16), behind = read_vector<Vector16>(at + LANES_16);
   for (;;) {
-    const __m512i left = _mm512_permutex2var_epi16(value, to_left, before);
-    const __m512i right = _mm512_permutex2var_epi16(value, to_right, behind);
-    const __mmask32 takes_left = from_left & _mm512_movepi16_mask(left);
-    const __mmask32 takes_right = from_right & _mm512_movepi16_mask(right);
-    if (!(takes_left | takes_right)) return value;
-    value = _mm512_mask_mov_epi16(_mm512_mask_mov_epi16(value, takes_left, left), takes_right, right);
+    const Vector16 left = lanes_on_left(value, before), right = lanes_on_right(value, behind);
+    const Mask16 takes_left = from_left & negative(left), takes_right = from_right & negative(right);
+    if (!any(takes_left | takes_right)) return value;
+    value = choose(takes_right, right, choose(takes_left, left, value));
     from_left &= ~takes_left;
     from_right &= ~takes_right;
   }
 }
 
-// Numbers the summits among 32 pixels, and returns ~basin there.
-PW_DEVICE __m512i number_summits(__m512i value, __mmask32 stays, const uint16_t* heights, int32_t& basins,
-                                 int32_t* summit) {
-  int16_t each[32];
-  _mm512_storeu_si512(each, value);
-  for (uint32_t bits = stays; bits; bits &= bits - 1) {
-    const int32_t i = lowest_bit(bits);
+// Numbers the summits `stays` among the pixels of a vector, and returns ~basin there.
+PW_DEVICE Vector16 number_summits(Vector16 value, uint64_t stays, const uint16_t* heights, int32_t& basins,
+                                  int32_t* summit) {
+  int16_t each[LANES_16];
+  write_vector(each, value);
+  for (; stays; stays &= stays - 1) {
+    const int32_t i = lowest_bit(stays);
     summit[basins] = heights[i];
     each[i] = (int16_t)~basins++;
   }
-  return _mm512_loadu_si512(each);
+  return read_vector<Vector16>(each);
 }
 
 // Takes the steps of one row in raster order; returns the next free basin number, NARROW_BASINS or more if there are
@@ -120,15 +111,15 @@ PW_DEVICE int32_t step_row(const uint64_t* row, int32_t words, const uint16_t* h
                            int32_t* summit, int16_t* basin_of, uint64_t* open) {
   for (int32_t w = 0; w < words; ++w) {
     open[w] = 0;
-    for (int32_t x = w * 64; row[w] && x < w * 64 + 64; x += 32) {
-      const auto mine = (__mmask32)(row[w] >> (x % 64));
-      if (!mine || basins > NARROW_BASINS - 32) continue;
-      __m512i value = find_steps(heights + x, pitch);
-      const __mmask32 stays = _mm512_mask_cmpeq_epi16_mask(mine, value, _mm512_set1_epi16(STAYS));
+    for (int32_t x = w * 64; row[w] && x < w * 64 + 64; x += LANES_16) {
+      const uint64_t mine = row[w] >> (x % 64) & ALL_LANES_16;
+      if (!mine || basins > NARROW_BASINS - LANES_16) continue;
+      Vector16 value = find_steps(heights + x, pitch);
+      const uint64_t stays = bits_of(equal(value, fill((uint16_t)STAYS))) & mine;
       if (stays) value = number_summits(value, stays, heights + x, basins, summit);
-      value = follow_steps(value, mine & ~stays, basin_of + x, pitch, 0);  // the row below is not there yet
-      _mm512_mask_storeu_epi16(basin_of + x, mine, value);
-      open[w] |= (uint64_t)(mine & ~_mm512_movepi16_mask(value)) << (x % 64);
+      value = follow_steps(value, mask_16(mine & ~stays), basin_of + x, pitch, 0);  // the row below is not there yet
+      write_vector(basin_of + x, value);
+      open[w] |= (mine & ~bits_of(negative(value))) << (x % 64);
     }
   }
   return basins;
@@ -141,14 +132,14 @@ PW_DEVICE void follow_row(uint64_t* open, int32_t words, bool leftwards, int16_t
     const int32_t w = leftwards ? words - 1 - i : i;
     if (!open[w]) continue;
     uint64_t left = 0;
-    for (int32_t half = 0; half < 2; ++half) {
-      const int32_t shift = leftwards ? 32 - 32 * half : 32 * half;
-      const auto mine = (__mmask32)(open[w] >> shift);
+    for (int32_t part = 0; part < 64; part += LANES_16) {
+      const int32_t shift = leftwards ? 64 - LANES_16 - part : part;
+      const uint64_t mine = open[w] >> shift & ALL_LANES_16;
       if (!mine) continue;
       int16_t* at = basin_of + w * 64 + shift;
-      const __m512i value = follow_steps(_mm512_maskz_loadu_epi16(mine, at), mine, at, pitch, leftwards ? 6 : 0);
-      _mm512_mask_storeu_epi16(at, mine, value);
-      left |= (uint64_t)(mine & ~_mm512_movepi16_mask(value)) << shift;
+      const Vector16 value = follow_steps(read_vector<Vector16>(at), mask_16(mine), at, pitch, leftwards ? 6 : 0);
+      write_vector(at, value);
+      left |= (mine & ~bits_of(negative(value))) << shift;
     }
     open[w] = left;
   }
@@ -163,7 +154,7 @@ PW_BLOCK_CODE int32_t climb_narrow(const uint64_t* plane, int32_t height, int32_
   for (int32_t y = 0; y < height; ++y)
     basins = step_row(plane + (int64_t)y * words, words, row_of(heights, y), pitch, basins, summit, row_of(basin_of, y),
                       open + (int64_t)y * words);
-  if (basins > NARROW_BASINS - 32) return -1;
+  if (basins > NARROW_BASINS - LANES_16) return -1;
   sweep_rows(open, height, words, [&](uint64_t* row, int32_t y, bool upwards) {
     follow_row(row, words, upwards, row_of(basin_of, y), pitch);
   });

@@ -17,11 +17,6 @@
 #define PHASEWELL_COMPONENTS_CUH
 #include "label_runs.cuh"
 
-#if defined(__AVX512BW__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
-#include <immintrin.h>
-#define PW_FILL_VECTORS
-#endif
-
 namespace pw {
 
 enum Connectivity : int32_t { FOUR = 0, EIGHT = 1 };  // columns by which runs of adjacent rows may miss each other
@@ -307,10 +302,10 @@ PW_BLOCK_CODE void remove_walls(uint64_t* plane, int32_t height, int32_t width, 
 }
 
 PW_DEVICE void fill_labels(int32_t* at, int32_t count, int32_t label) {
-#ifdef PW_FILL_VECTORS
-  const __m512i value = _mm512_set1_epi32(label);  // most runs are one or two vectors long
-  for (; count > 16; count -= 16, at += 16) _mm512_storeu_si512(at, value);
-  _mm512_mask_storeu_epi32(at, (__mmask16)((1u << count) - 1), value);
+#ifdef PW_VECTORS
+  const Vector32 value = fill((uint32_t)label);  // most runs are one or two vectors long
+  for (; count > LANES_32; count -= LANES_32, at += LANES_32) write_vector(at, value);
+  write_lanes(at, value, ((uint64_t)1 << count) - 1);
 #else
   for (int32_t x = 0; x < count; ++x) at[x] = label;
 #endif

@@ -13,12 +13,6 @@
 #include "plane.cuh"
 #include "vectors.cuh"
 
-#if !defined(PW_CUDA) && !defined(PW_EMULATED)
-#ifdef PW_WIDE_VECTORS
-#define PW_DISTANCE_VECTORS
-#endif
-#endif
-
 namespace pw {
 
 constexpr int32_t NEAR_PX = 163;  // 25 * 16 * 163 = 65,200: sums over 5 x 5 pixels fit 16 bits as well

@@ -7,11 +7,7 @@
 #ifndef PHASEWELL_LABEL_RUNS_CUH
 #define PHASEWELL_LABEL_RUNS_CUH
 #include "runs.cuh"
-
-#if defined(__AVX512BW__) && !defined(PW_CUDA) && !defined(PW_EMULATED)
-#include <immintrin.h>
-#define PW_LABEL_VECTORS
-#endif
+#include "vectors.cuh"
 
 namespace pw {
 
@@ -33,12 +29,10 @@ PW_DEVICE uint64_t label_changes(const int32_t* row, uint64_t inside, uint64_t b
   const uint64_t left_inside = inside << 1 | before >> 63;
   if (!(inside | left_inside)) return 0;
   uint64_t changes = 0;
-#ifdef PW_LABEL_VECTORS
-  for (int32_t i = 0; i < 64; i += 16) {
+#ifdef PW_VECTORS
+  for (int32_t i = 0; i < 64; i += LANES_32) {
     const int32_t* at = row + w * 64 + i;
-    const __m512i labels = _mm512_maskz_loadu_epi32((__mmask16)(inside >> i), at);
-    const __m512i left = _mm512_maskz_loadu_epi32((__mmask16)(left_inside >> i), at - 1);
-    changes |= (uint64_t)_mm512_cmpneq_epi32_mask(labels, left) << i;
+    changes |= bits_unequal(read_lanes(at, inside >> i), read_lanes(at - 1, left_inside >> i)) << i;
   }
 #else
   if (inside == ~(uint64_t)0) {  // one label most often: found without branches

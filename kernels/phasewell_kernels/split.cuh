@@ -58,18 +58,18 @@ PW_DEVICE int32_t number_of(GroupNumbers& numbers, int32_t basin) {
 // Writes the numbers of a word's pixels.
 template <typename B>
 PW_DEVICE void number_word(uint64_t word, const B* basin_of, GroupNumbers& numbers, int32_t* labels) {
-#ifdef PW_DISTANCE_VECTORS
+#ifdef PW_VECTORS
   if constexpr (sizeof(B) == 2) {
-    for (int32_t x = 0; x < 64; x += 32) {
-      const auto mine = (uint32_t)(word >> x);
+    for (int32_t x = 0; x < 64; x += LANES_16) {
+      const uint64_t mine = word >> x & ALL_LANES_16;
       if (!mine) continue;
-      const __m512i basin = _mm512_maskz_loadu_epi16(mine, basin_of + x);
-      for (uint32_t bits = mine; bits;) {  // basin by basin, in the order of their first pixels: seldom more than one
+      const Vector16 basin = read_vector<Vector16>(basin_of + x);
+      for (uint64_t bits = mine; bits;) {  // basin by basin, in the order of their first pixels: seldom more than one
         const int16_t one = basin_of[x + lowest_bit(bits)];
-        const uint32_t same = _mm512_mask_cmpeq_epi16_mask(bits, basin, _mm512_set1_epi16(one));
-        const __m512i label = _mm512_set1_epi32(number_of(numbers, ~(int32_t)one));
-        _mm512_mask_storeu_epi32(labels + x, (__mmask16)same, label);
-        _mm512_mask_storeu_epi32(labels + x + 16, (__mmask16)(same >> 16), label);
+        const uint64_t same = bits & bits_of(equal(basin, fill((uint16_t)one)));
+        const Vector32 label = fill((uint32_t)number_of(numbers, ~(int32_t)one));
+        write_lanes(labels + x, label, same);
+        write_lanes(labels + x + LANES_32, label, same >> LANES_32);
         bits &= ~same;
       }
     }
@@ -193,7 +193,7 @@ PW_DEVICE int32_t split_surface(const uint64_t* plane, int32_t height, int32_t w
                                 Scratch passes, Scratch frame) {
   const Grid<T> heights = take_grid<T>(frame, height, width);
   smooth_distance(plane, height, width, sixteenths, heights, frame);
-#ifdef PW_DISTANCE_VECTORS
+#ifdef PW_VECTORS
   if constexpr (sizeof(T) == 2) {
     const Grid<int16_t> narrow{(int16_t*)sixteenths.first, sixteenths.pitch};  // the sixteenths have done their work
     basins.count = climb_narrow(plane, height, width, heights, narrow, basins.summit, frame);
