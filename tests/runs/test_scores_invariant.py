@@ -260,6 +260,11 @@ def test_refusals(make_scored: Make, tmp_path: Path) -> None:
         runs.run(make_scored(inference={"model": large}))
 
 
+def test_a_session_is_in_the_projected_memory(make_scored: Make, make_config: Make) -> None:
+    with_model, without = (runs.plan(make()).projected_task_bytes for make in (make_scored, make_config))
+    assert with_model - without > 400_000_000
+
+
 def test_who_scores_is_said_everywhere(make_scored: Make) -> None:
     config = make_scored(inference={"precision": "auto"})
     planned = runs.plan(config)

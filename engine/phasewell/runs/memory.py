@@ -14,6 +14,7 @@ LABELS_IN_WORK_BYTES = 512 << 20  # label images of units in work; fewer units a
 CELL_BYTES = 19 * 8  # one row of the cell table before compression
 CELLS_PER_PX = 600 / 1_000_000  # a dense frame: 600 cells in 1000 x 1000
 GPU_CONTEXT_BYTES = 700_000_000  # of a process on a GPU: context and modules; assumed, not measured
+SESSION_BYTES_PER_PX = 400  # maps of a network at work, per pixel of the picture that a stream has
 LABEL_BYTES_PER_PX = 0.05  # int32 labels under zstd, measured on simulated fields
 
 
@@ -51,6 +52,14 @@ def projected_task_bytes(
     table = 3 * n_fields * int(pixels * CELLS_PER_PX) * CELL_BYTES  # arrays, Arrow copy, file bytes
     labels = min(units * label_fields * pixels * 4, max(LABELS_IN_WORK_BYTES, 2 * label_fields * pixels * 4))
     return PROCESS_BYTES + ring + reading + working + units * table + labels
+
+
+def projected_session_bytes(weights_bytes: int, picture_px: int, threads: int) -> int:
+    """Return what a session on a CPU takes beside all else: libraries, the weights in their forms, maps of each stream.
+
+    Measured for DenseNet121 (28 MB) with one or two streams: 240 MB by OpenVINO, 590 MB by torch, which is projected.
+    """
+    return 400_000_000 + 8 * weights_bytes + threads * picture_px * SESSION_BYTES_PER_PX
 
 
 def projected_gpu_bytes(frame_shape: tuple[int, int], recipe: Recipe, half: int, lanes: int, frames: int) -> int:

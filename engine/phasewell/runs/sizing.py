@@ -11,12 +11,14 @@ from phasewell.config import ComputeConfig, Config
 from phasewell.device import Device, count_gpus
 from phasewell.device_facts import DeviceFacts, count_cores, host_memory_bytes
 from phasewell.errors import UnavailableError, UsageError
+from phasewell.inference import read_model
 from phasewell.plate import Plate
 from phasewell.runs.lanes import size_lanes
 from phasewell.runs.memory import (
     kernel_scratch_bytes,
     projected_array_gpu_bytes,
     projected_gpu_bytes,
+    projected_session_bytes,
     projected_task_bytes,
 )
 from phasewell.runs.unit_plan import count_label_fields
@@ -135,7 +137,15 @@ def _host_bytes(plate: Plate, config: Config, device: Device, threads: int, fram
         each = 0 if device.is_gpu else kernel_scratch_bytes(plate.frame_shape, recipe)
         scratch = -(-threads // lanes.n_lanes) * each
     labelled = count_label_fields(config.run.labels, len(plate.fields))
-    return projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), lanes, scratch, labelled)
+    task = projected_task_bytes(plate.frame_shape, itemsize, len(plate.fields), lanes, scratch, labelled)
+    return task + _session_bytes(plate, config, threads)
+
+
+def _session_bytes(plate: Plate, config: Config, threads: int) -> int:
+    if config.inference.model is None:
+        return 0
+    weights = read_model(config.inference.model).weights.stat().st_size
+    return projected_session_bytes(weights, plate.frame_shape[0] * plate.frame_shape[1] // 16, threads)
 
 
 def _gpu_bytes_of(plate: Plate, config: Config) -> Callable[[int, int], int]:
