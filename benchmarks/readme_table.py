@@ -100,11 +100,32 @@ def speed() -> list[str]:
             lines.append(_rate(what, row["frames_per_s"], row))
         elif row["boundary"].startswith("labels and adjusted"):
             lines.append(_rate(f"12 descriptors of given labels ({peer})", row["cells_per_s"], row, "cells/s"))
-    for row in read_rows("simulated_rates"):
-        lines.append(_rate(f"store to committed cell table, engine `{row['engine']}`", row["run_frames_per_s"], row))
+    lines += whole_runs()
     for row in read_rows("simulation"):
         if row["boundary"].startswith("arguments to plate store"):
             lines.append(_rate("simulate a plate of 15 hours, arguments to shards", row["frames_per_second"], row))
+    return lines
+
+
+def whole_runs() -> list[str]:
+    """Return rates of runs and of ingest, storage included."""
+    lines = []
+    for row in read_rows("engine"):
+        if "share_of_kernels" in row:
+            beside = f"{row['share_of_kernels']:.0%} of the kernels alone, {row['times_the_best_peer']:.0f} x "
+            what = f"plate store to committed cell table, preset `{row['preset']}` ({beside}{row['best_peer']})"
+            lines.append(_rate(what, row["frames_per_s"], row))
+    for row in read_rows("soak"):
+        slowing = f"last tenth {-row['slowing']:+.0%} in rate, {row['memory_growth']:+.0%} in memory"
+        lines.append(_rate(f"the same over {row['frames']:,} simulated frames ({slowing})", row["frames_per_s"], row))
+    for row in read_rows("simulated_rates"):
+        what = f"the same on a simulated plate of 960 frames, engine `{row['engine']}`"
+        lines.append(_rate(what, row["run_frames_per_s"], row))
+    for row in read_rows("ingest"):
+        if "goal_frames_per_s" in row:
+            lines.append(
+                _rate("ingest of uncompressed TIFF into the plate store, with fsync", row["frames_per_s"], row)
+            )
     return lines
 
 
