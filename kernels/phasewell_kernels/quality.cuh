@@ -10,6 +10,7 @@
 #ifndef PHASEWELL_QUALITY_CUH
 #define PHASEWELL_QUALITY_CUH
 #include "grid.cuh"
+#include "vectors.cuh"
 
 namespace pw {
 
@@ -66,6 +67,68 @@ PW_DEVICE void add_boxes(const T* __restrict__ upper, const T* __restrict__ lowe
                          uint16_t* __restrict__ boxes) {
   PW_EACH(x, count)
     boxes[x] = (uint16_t)(upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]);
+}
+
+#ifdef PW_VECTORS
+// boxes of pixels, two rows of vectors at a time
+PW_DEVICE void add_boxes(const uint8_t* __restrict__ upper, const uint8_t* __restrict__ lower, int32_t count,
+                         uint16_t* __restrict__ boxes) {
+  int32_t x = 0;
+  for (; x + LANES_16 <= count; x += LANES_16)
+    write_vector(boxes + x, add_pairs(read_vector<Vector8>(upper + 2 * x)) +
+                                add_pairs(read_vector<Vector8>(lower + 2 * x)));
+  add_boxes<uint8_t>(upper + 2 * x, lower + 2 * x, count - x, boxes + x);
+}
+
+// What one row adds; above and below are its neighbours, in the frame.
+struct RowSums {
+  int64_t energy = 0, squares = 0, blacks = 0, saturateds = 0;
+};
+
+// All that the other functions say of a row, its pixels read once as bytes and once with their neighbours: steps to the
+// left and up, Laplacians and column sums. Per lane, squares of 1,024 vectors of pairs are below 2^31.
+PW_DEVICE RowSums sum_row(const uint8_t* __restrict__ above, const uint8_t* __restrict__ row,
+                          const uint8_t* __restrict__ below, int32_t width, uint16_t* __restrict__ columns) {
+  RowSums sums;
+  int32_t x = 0;
+  for (; x + LANES_8 <= width; x += LANES_8) {
+    const Vector8 pixels = read_vector<Vector8>(row + x);
+    sums.blacks += __builtin_popcountll(bits_above(fill((uint8_t)1), pixels));
+    sums.saturateds += __builtin_popcountll(bits_above(pixels, fill((uint8_t)254)));
+  }
+  for (; x < width; ++x) {
+    sums.blacks += row[x] == 0;
+    sums.saturateds += row[x] == 255;
+  }
+  Vector32 steps{}, squares{};
+  int32_t end = 1;  // of what the vectors have done
+  for (; end + LANES_16 < width; end += LANES_16) {
+    const Vector16 pixels = widen(row + end), left = widen(row + end - 1), up = widen(above + end);
+    steps += square_pairs(pixels - left) + square_pairs(pixels - up);
+    squares += square_pairs((uint16_t)4 * pixels - left - widen(row + end + 1) - up - widen(below + end));
+    write_vector(columns + end, read_vector<Vector16>(columns + end) + pixels);
+  }
+  const int32_t rest = width - end;
+  sums.energy = add_lanes(steps) + sum_squared_steps<uint8_t, int32_t, 16384>(row + end - 1, row + end, rest) +
+                sum_squared_steps<uint8_t, int32_t, 16384>(above + end, row + end, rest) +
+                (row[0] - above[0]) * (row[0] - above[0]);
+  sums.squares = add_lanes(squares) + sum_squared_laplacian(above + end - 1, row + end - 1, below + end - 1, rest + 1);
+  columns[0] = (uint16_t)(columns[0] + row[0]);
+  for (x = end; x < width; ++x) columns[x] = (uint16_t)(columns[x] + row[x]);
+  return sums;
+}
+#endif
+
+PW_DEVICE uint32_t sum_pixels(const uint8_t* __restrict__ row, int32_t width) {
+  uint32_t sum = 0;  // below 2^22
+  int32_t x = 0;
+#ifdef PW_VECTORS
+  Vector32 eights{};
+  for (; x + LANES_8 <= width; x += LANES_8) eights += add_eights(read_vector<Vector8>(row + x));
+  sum = (uint32_t)add_lanes(eights);
+#endif
+  for (; x < width; ++x) sum += row[x];
+  return sum;
 }
 
 // one more row in the sums and counts of every column
@@ -142,12 +205,7 @@ PW_BLOCK_CODE void sum_frame(const uint8_t* pixels, int32_t height, int32_t widt
   }
   PW_EACH(i, QUALITY_INTEGERS) integers[i] = 0;
   PW_EACH(x, width) columns[x] = 0;
-  PW_EACH(y, height) {
-    const uint8_t* __restrict__ row = pixels + (int64_t)y * width;
-    uint32_t sum = 0;  // below 2^22
-    for (int32_t x = 0; x < width; ++x) sum += row[x];
-    rows[y] = sum;
-  }
+  PW_EACH(y, height) rows[y] = sum_pixels(pixels + (int64_t)y * width, width);
   PW_BARRIER();
   int64_t squares = 0, blacks = 0, saturateds = 0;
   for (int32_t top = 0; top < height; top += COUNTED_ROWS) {
@@ -158,9 +216,20 @@ PW_BLOCK_CODE void sum_frame(const uint8_t* pixels, int32_t height, int32_t widt
     const int32_t bottom = low(top + COUNTED_ROWS, height);
     for (int32_t y = top; y < bottom; ++y) {
       const uint8_t* row = pixels + (int64_t)y * width;
-      count_row(row, width, sums, black, saturated);
-      boxes.energy[0] += sum_row_energy<uint8_t, int32_t, 16384>(y ? row - width : nullptr, row, width);
-      if (y > 0 && y < height - 1) squares += sum_squared_laplacian(row - width, row, row + width, width);
+#ifdef PW_VECTORS
+      if (y > 0 && y < height - 1 && width) {
+        const RowSums of_row = sum_row(row - width, row, row + width, width, sums);
+        boxes.energy[0] += of_row.energy;
+        squares += of_row.squares;
+        blacks += of_row.blacks;
+        saturateds += of_row.saturateds;
+      } else
+#endif
+      {
+        count_row(row, width, sums, black, saturated);
+        boxes.energy[0] += sum_row_energy<uint8_t, int32_t, 16384>(y ? row - width : nullptr, row, width);
+        if (y > 0 && y < height - 1) squares += sum_squared_laplacian(row - width, row, row + width, width);
+      }
       if (y % 2) end_boxes<1, uint8_t>(row - width, row, y / 2, width, boxes);
     }
     PW_EACH(x, width) {

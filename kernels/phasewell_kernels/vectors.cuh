@@ -230,6 +230,39 @@ PW_DEVICE void add_squares(Vector16 a, Vector16 b, Vector32 sums[2]) {
 #endif
 }
 
+// a^2 + b^2 of neighbouring signed lanes a, b
+PW_DEVICE Vector32 square_pairs(Vector16 v) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector32)_mm512_madd_epi16((Vector)v, (Vector)v);
+#else
+  return (Vector32)_mm256_madd_epi16((Vector)v, (Vector)v);
+#endif
+}
+
+// a + b of neighbouring lanes a, b
+PW_DEVICE Vector16 add_pairs(Vector8 v) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector16)_mm512_maddubs_epi16((Vector)v, _mm512_set1_epi8(1));
+#else
+  return (Vector16)_mm256_maddubs_epi16((Vector)v, _mm256_set1_epi8(1));
+#endif
+}
+
+// sums of 8 lanes each, in 64 bits, of which the upper half is 0
+PW_DEVICE Vector32 add_eights(Vector8 v) {
+#ifdef PW_WIDE_VECTORS
+  return (Vector32)_mm512_sad_epu8((Vector)v, Vector{});
+#else
+  return (Vector32)_mm256_sad_epu8((Vector)v, Vector{});
+#endif
+}
+
+PW_DEVICE int64_t add_lanes(Vector32 v) {
+  int64_t sum = 0;
+  for (int32_t i = 0; i < LANES_32; ++i) sum += v[i];
+  return sum;
+}
+
 // n multiplier >> shift; n < 2^31, 32 <= shift
 PW_DEVICE Vector32 multiply_high(Vector32 n, Vector32 multiplier, int32_t shift) {
   const __m128i right = _mm_cvtsi32_si128(shift), upper = _mm_cvtsi32_si128(shift - 32);
