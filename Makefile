@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt $(wildcard kernels/*.cpp kernels/*/*.cpp kernels/*/*.hpp kernels/*/*.cuh)
 
-.PHONY: demo test lint types bench fuzz clean
+.PHONY: demo test lint types bench soak fuzz clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.base: $(NATIVE)
@@ -45,6 +45,13 @@ bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes
 	$(BIN)/python benchmarks/descriptors.py
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/simulated_screen.py build/bench --rates
+	$(VENV)-peers/bin/python benchmarks/engine.py build/bench/engine
+	$(BIN)/python benchmarks/ingest.py build/bench/ingest
+	$(BIN)/python benchmarks/executors.py build/bench/executors
+	$(BIN)/python benchmarks/readme_table.py
+
+soak: $(VENV)/.dev         ## 21,120 frames through one run: memory and rate from the first to the last (22 GB of disk)
+	$(BIN)/python benchmarks/soak.py build/bench/soak
 	$(BIN)/python benchmarks/readme_table.py
 
 fuzz: $(VENV)/.dev         ## 100,000 small random frames through every kernel under address and undefined-behaviour sanitizers
