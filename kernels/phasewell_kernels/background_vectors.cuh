@@ -64,27 +64,27 @@ PW_ROW_CODE bool sum_in_vectors(const uint8_t* __restrict__ entering, const uint
   return true;
 }
 
-// move_columns of background.cuh, 64 columns
+// move_columns of background.cuh, 64 columns; all unsigned, as prefix sums wrap
 PW_DEVICE bool move_columns(const int16_t* __restrict__ counts, const int16_t* __restrict__ sums, int32_t x, int32_t,
                             int32_t size, int16_t* __restrict__ area, int16_t* __restrict__ rest,
                             int16_t* __restrict__ mean) {
-  Signed16 wrong = {};
+  Vector16 wrong = {};
   for (const int32_t end = x + 64; x < end; x += LANES_16) {
-    const Signed16 count = read_vector<Signed16>(counts + x + size) - read_vector<Signed16>(counts + x);
-    const Signed16 sum = read_vector<Signed16>(sums + x + size) - read_vector<Signed16>(sums + x);
-    const Signed16 whole = read_vector<Signed16>(area + x) + count;
-    Signed16 level = read_vector<Signed16>(mean + x);
-    Signed16 left = sum - level * count + read_vector<Signed16>(rest + x);
-    const Signed16 below = left >> 15;  // -1 where negative
+    const Vector16 count = read_vector<Vector16>(counts + x + size) - read_vector<Vector16>(counts + x);
+    const Vector16 sum = read_vector<Vector16>(sums + x + size) - read_vector<Vector16>(sums + x);
+    const Vector16 whole = read_vector<Vector16>(area + x) + count;
+    const Vector16 level = read_vector<Vector16>(mean + x);
+    Vector16 left = sum - level * count + read_vector<Vector16>(rest + x);
+    const Vector16 below = (Vector16)((Signed16)left >> 15);  // -1 where negative
     left += below & whole;
-    const Signed16 above = (whole - 1 - left) >> 15;
+    const Vector16 above = (Vector16)((Signed16)(whole - 1 - left) >> 15);
     left -= above & whole;
     wrong |= left | (whole - 1 - left);
     write_vector(area + x, whole);
     write_vector(rest + x, left);
     write_vector(mean + x, level + below - above);
   }
-  return any_negative(wrong);
+  return any_negative((Signed16)wrong);
 }
 #endif
 
