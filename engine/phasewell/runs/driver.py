@@ -26,7 +26,7 @@ from phasewell.runs.commit import begin_run, finish_run
 from phasewell.runs.executors import make_executor
 from phasewell.runs.interruption import InterruptedRunError, StopSignal, stop_on_signals
 from phasewell.runs.kept_labels import prepare_labels
-from phasewell.runs.ledger import prepare_folders, restore_parts, retire_parts, scan_stages
+from phasewell.runs.ledger import Ledgers, prepare_folders, restore_parts, retire_parts, scan_stages
 from phasewell.runs.lock import RunLock
 from phasewell.runs.observation import Observer, ReportProgress, last_line
 from phasewell.runs.planning import Plan, cut_leases, plan_plate
@@ -144,8 +144,9 @@ def _run_locked(plate: Plate, config: Config, executor: Executor, observer: Obse
             _check_disk(plan)
             if any(unit.label_fields for unit in plan.remaining):
                 prepare_labels(folder, plate)
-            _execute(plate, plan, config, executor, observer, stop)
-        ledgers = scan_stages(folder, plan.units)
+            ledgers = _execute(plate, plan, config, executor, observer, stop)
+        else:
+            ledgers = scan_stages(folder, plan.units)
         _check_plate(plan, config)
         manifest = finish_run(folder, config, plan, ledgers)
         for ledger in ledgers.values():
@@ -159,8 +160,11 @@ def _run_locked(plate: Plate, config: Config, executor: Executor, observer: Obse
 
 def _execute(
     plate: Plate, plan: Plan, config: Config, executor: Executor, observer: Observer, stop: StopSignal
-) -> None:
-    """Feed the executor until every unit is done; look at the disk and start again when workers are lost."""
+) -> Ledgers:
+    """Feed the executor until every unit is done; look at the disk and start again when workers are lost.
+
+    Returns what the disk holds then.
+    """
     output = config.run.output
     context = TaskContext(
         config=config,
@@ -173,6 +177,7 @@ def _execute(
         scoring=plan.scoring,
     )
     remaining: Sequence[UnitPlan] = plan.remaining
+    ledgers = plan.ledgers
     failures = 0
     while remaining:
         before = observer.n_done
@@ -189,6 +194,7 @@ def _execute(
                 f"{len(remaining)} units remain, first well {remaining[0].well} time {remaining[0].time}: workers were "
                 f"lost or made no progress {failures} times in a row; see events.jsonl, then run the command again"
             )
+    return ledgers
 
 
 def _check_disk(plan: Plan) -> None:

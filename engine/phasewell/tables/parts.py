@@ -216,7 +216,7 @@ def read_part(part: PartFile | Path, columns: Sequence[str] | None = None) -> pa
         part = PartFile(part, match[1], int(match[2]), match[3], match[4])
     remedy = "run the command again: it is computed anew"
     data = _read_checked(part, remedy)
-    table = pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns))
+    table = pq.ParquetFile(pa.BufferReader(data)).read(None if columns is None else list(columns), use_threads=False)
     key = (table.schema.metadata or {}).get(b"key", b"").decode()
     if key[:32] != part.key32:
         raise InputError(f"part {part.path}: made for key {key[:32]}, its name says {part.key32}; {remedy}")
