@@ -70,6 +70,7 @@ def make_store(folder: Path, wells: int) -> Path:
 
     target = folder / "plate.zarr"
     store_frames(target, frame_of, wells, CLONES, FIELDS, source.frame_shape, source.pixel_size_um)
+    os.sync()  # or the disk would still be writing during the first tenths of the run
     return target
 
 
