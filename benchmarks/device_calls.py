@@ -10,7 +10,7 @@ import cupy
 import numpy as np
 from device_rows import DIFFERENT_FRAMES, describe_gpu, row, time_on_host
 from kernel_frames import PIXEL_SIZE_UM, SIDE_PX, make_frames
-from phasewell.background import half_window_px
+from phasewell.background import kernel_half_px
 from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.device import Device
 from phasewell.frames import FrameBatch
@@ -37,7 +37,7 @@ class Whole:
 def whole_numbers(preset: str, height: int, width: int) -> tuple[int, int, Any]:
     """Return half the window, the tolerance and the recipe that `measure_frames` takes."""
     background = BackgroundConfig()
-    half = min(half_window_px(background.window_um, PIXEL_SIZE_UM), max(height, width))
+    half = kernel_half_px(background, PIXEL_SIZE_UM, height, width)
     recipe = make_recipe(SegmentationConfig(preset=preset), PIXEL_SIZE_UM)  # type: ignore[arg-type]
     return half, background.tolerance, np.array(recipe.as_numbers(height, width), np.int32)
 

@@ -25,7 +25,7 @@ from device_rows import (
     time_calls,
 )
 from kernel_frames import PIXEL_SIZE_UM, SIDE_PX, make_frames
-from phasewell.background import half_window_px
+from phasewell.background import kernel_half_px
 from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.segmentation.recipe import make_recipe
 from phasewell_kernels import cpu
@@ -59,7 +59,7 @@ class Step:
 def make_steps(preset: str, height: int, width: int) -> list[Step]:
     """Return the steps of a frame from pixels to cells, each on the results of those before it."""
     background = BackgroundConfig()
-    half = min(half_window_px(background.window_um, PIXEL_SIZE_UM), max(height, width))
+    half = kernel_half_px(background, PIXEL_SIZE_UM, height, width)
     recipe = make_recipe(SegmentationConfig(preset=preset), PIXEL_SIZE_UM)  # type: ignore[arg-type]
     numbers = np.array(recipe.as_numbers(height, width), np.int32)
     size = height * width
