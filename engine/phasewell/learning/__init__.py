@@ -6,10 +6,28 @@ from phasewell.lazy import lazy_names
 
 if TYPE_CHECKING:
     from phasewell.learning.pictures import LabelledPictures
+    from phasewell.learning.recipe import SCRATCH, TrainingRecipe
+    from phasewell.learning.splits import LineSplit, check_split, choose_test_lines, fold_lines, frames_of
 
 # public name -> module that defines it; loaded on first use, because torch and scikit-learn are slow to import
 _PUBLIC = {
+    "SCRATCH": "phasewell.learning.recipe",
     "LabelledPictures": "phasewell.learning.pictures",
+    "LineSplit": "phasewell.learning.splits",
+    "TrainingRecipe": "phasewell.learning.recipe",
+    "check_split": "phasewell.learning.splits",
+    "choose_test_lines": "phasewell.learning.splits",
+    "fold_lines": "phasewell.learning.splits",
+    "frames_of": "phasewell.learning.splits",
 }
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
-__all__ = ["LabelledPictures"]
+__all__ = [
+    "SCRATCH",
+    "LabelledPictures",
+    "LineSplit",
+    "TrainingRecipe",
+    "check_split",
+    "choose_test_lines",
+    "fold_lines",
+    "frames_of",
+]
