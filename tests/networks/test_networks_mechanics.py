@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from phasewell.errors import UsageError
-from phasewell.networks import NETWORKS, make_network
+from phasewell.networks import NETWORKS, make_network, split_parameters
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,26 @@ def test_facts_agree_with_networks() -> None:
 def test_names_cost_no_torch() -> None:
     code = "import sys, phasewell.networks, phasewell.inference.model_file; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_network_shows_its_maps_and_its_head() -> None:
+    network = make_network("densenet13", 3, (7, 5), seed=2)
+    x = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps, logits = network.features(x), network(x)
+        pooled, first, second, last = network.head_activations(x)
+    assert maps.shape == (2, 68, 2, 3)
+    assert torch.equal(pooled, maps.mean((2, 3)))
+    assert (first.shape, second.shape) == ((2, 7), (2, 5))
+    assert torch.equal(last, logits)
+    assert torch.equal(last, network.classifier(second))
+    assert torch.equal(network.classify(maps), logits)
+
+
+def test_parameters_are_split_before_the_head() -> None:
+    network = make_network("densenet13", 3, (7, 5))
+    backbone, head = split_parameters(network)
+    assert [p.shape for p in head] == [(7, 68), (7,), (5, 7), (5,), (3, 5), (3,)]
+    assert {id(p) for p in (*backbone, *head)} == {id(p) for p in network.parameters()}
+    assert len(backbone) + len(head) == len(list(network.parameters()))
+    assert {id(p) for p in backbone} == {id(p) for p in network.features.parameters()}

@@ -12,6 +12,8 @@ from phasewell.errors import UnavailableError, UsageError
 if TYPE_CHECKING:
     from torch import nn
 
+    from phasewell.networks.network import Network
+
 
 class NetworkFacts(NamedTuple):
     """What is known of a network before it is made."""
@@ -54,7 +56,7 @@ def check_network(name: str, classes: int, dense: Sequence[int] = (), dropout: f
 
 def make_network(
     name: str, classes: int = 2, dense: Sequence[int] = (), dropout: float = 0.0, seed: int = 0
-) -> nn.Module:
+) -> Network:
     """Return a network in eval mode: (frames, 3, height, width) float32 -> logits (frames, classes).
 
     Convolutions, global average pooling, `dense` hidden layers with ReLU and `dropout`, and a last layer with one logit

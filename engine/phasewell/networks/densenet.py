@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from phasewell.networks.head import Head
+from phasewell.networks.network import Network
 
 GROWTH = 32  # maps that a layer adds
 BOTTLENECK = 4  # maps between its two convolutions, in units of GROWTH
@@ -52,7 +52,7 @@ class _Transition(nn.Module):
         return nn.functional.avg_pool2d(self.conv(torch.relu(self.norm(x))), 2)
 
 
-class DenseNet(nn.Module):
+class DenseNet(Network):
     """Blocks of `layers` dense layers, then the head: (n, 3, h, w) -> logits (n, classes)."""
 
     def __init__(self, layers: Sequence[int], classes: int, dense: Sequence[int], dropout: float) -> None:
@@ -72,10 +72,4 @@ class DenseNet(nn.Module):
         parts["norm5"] = nn.BatchNorm2d(maps)
         parts["relu5"] = nn.ReLU()
         self.features = nn.Sequential(parts)  # (n, 3, h, w) -> (n, 1024, h / 32, w / 32)
-        self.dense = Head(maps, dense, dropout)
-        self.classifier = nn.Linear(self.dense.out_features, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits of pictures."""
-        logits: torch.Tensor = self.classifier(self.dense(self.features(x).mean((2, 3))))
-        return logits
+        self.add_head(maps, classes, dense, dropout)

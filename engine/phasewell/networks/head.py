@@ -16,8 +16,13 @@ class Head(nn.ModuleList):
         super().__init__(nn.Linear(before, after) for before, after in zip(widths, dense, strict=False))
         self.out_features, self.dropout = widths[-1], dropout
 
+    def activations(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Return the features (n, features) and what every hidden layer makes of them, (n, units)."""
+        values = [x]
+        for layer in self:
+            values.append(nn.functional.dropout(torch.relu(layer(values[-1])), self.dropout, self.training))
+        return values
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (n, features) -> (n, width of the last hidden layer)."""
-        for layer in self:
-            x = nn.functional.dropout(torch.relu(layer(x)), self.dropout, self.training)
-        return x
+        return self.activations(x)[-1]
