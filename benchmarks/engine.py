@@ -1,7 +1,7 @@
 """From the plate store to the committed cell table, beside the kernels alone and other people's programs, in one run.
 
 Usage: python benchmarks/engine.py FOLDER [--quick] on an idle machine with two cores; the extra `peers` is needed.
-FOLDER takes 1.3 GB, which the page cache should cover. Everything reads the same frames and is measured in turns: our
+FOLDER takes 4 GB, which the page cache should cover. Everything reads the same frames and is measured in turns: our
 runs (both presets), the fused kernels on frames in memory, zarr-python that only reads, and OpenCV + nyxus and
 scikit-image that read by zarr-python and write Parquet, a process a core. --quick writes no rows.
 """
@@ -57,7 +57,7 @@ def main() -> int:
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for cells in CELLS[:1] if arguments.quick else CELLS:
-        rows += measure_density(arguments.folder, cells, times=2 if arguments.quick else 20, quick=arguments.quick)
+        rows += measure_density(arguments.folder, cells, times=2 if arguments.quick else 60, quick=arguments.quick)
     for row in rows:
         told = f"{row['frames_per_s']:8.1f} frames/s, p95 {row['p95_ms']:.2f} ms, spread {row['spread']:.0%}"
         print(f"{row['cells_per_frame']:4d} cells, {row['who']:20s} {row['preset']:8s} {told} {row.get('share', '')}")

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from phasewell.errors import InputError, SecurityError
+from phasewell.images.checksums import crc32c
 from phasewell.images.files import contained, open_regular, read_at, read_document
 from phasewell.images.metadata import parse_json
 from phasewell.images.shards import MAX_CHUNK_BYTES, MISSING, zstd_content_bytes
@@ -146,7 +146,7 @@ class ForeignArray:
         if len(raw) != length:
             raise ChunkProblem("chunk_damaged", f"{path}: {size} bytes, less than its index of {length}: truncated")
         body, crc = raw[: 16 * count], raw[16 * count :]
-        if self.index_has_crc and google_crc32c.value(body) != int.from_bytes(crc, "little"):
+        if self.index_has_crc and crc32c(body) != int.from_bytes(crc, "little"):
             raise ChunkProblem("chunk_damaged", f"{path}: index checksum (crc32c) differs: truncated or damaged")
         return np.frombuffer(body, "<u8").reshape(count, 2)
 

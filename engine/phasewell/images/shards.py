@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from phasewell.durable import replace_file
 from phasewell.errors import InputError, UsageError
+from phasewell.images.checksums import crc32c
 from phasewell.images.files import open_regular, read_at, read_into
 
 Codec = Literal["raw", "zstd"]
@@ -108,7 +108,7 @@ def encode_chunk(chunk: NDArray[Any], form: ShardFormat) -> EncodedChunk:
         from numcodecs import zstd
 
         data = zstd.compress(data, ZSTD_LEVEL)
-    return EncodedChunk(data, google_crc32c.value(data))
+    return EncodedChunk(data, crc32c(data))
 
 
 def write_shard(path: Path, chunks: Sequence[NDArray[Any] | None], form: ShardFormat) -> tuple[int | None, ...]:
@@ -152,7 +152,7 @@ def _lay_out(
         index[place] = offset, len(chunk.data) + _CRC_BYTES
         offset, last = offset + len(chunk.data) + _CRC_BYTES, place
     yield as_bytes(index)
-    yield google_crc32c.value(as_bytes(index)).to_bytes(_CRC_BYTES, "little")
+    yield crc32c(as_bytes(index)).to_bytes(_CRC_BYTES, "little")
 
 
 class Shard:
@@ -189,7 +189,7 @@ class Shard:
         raw = read_at(self.path, self._descriptor, form.index_bytes, self._size - form.index_bytes)
         if len(raw) != form.index_bytes:
             raise ShardDamageError(f"{self.path}: index cut short while reading")
-        if google_crc32c.value(raw[:-_CRC_BYTES]) != int.from_bytes(raw[-_CRC_BYTES:], "little"):
+        if crc32c(raw[:-_CRC_BYTES]) != int.from_bytes(raw[-_CRC_BYTES:], "little"):
             raise ShardDamageError(f"{self.path}: index checksum (crc32c) differs: truncated or damaged")
         return np.frombuffer(raw[:-_CRC_BYTES], dtype="<u8").reshape(form.n_chunks, 2)
 
@@ -228,7 +228,7 @@ class Shard:
         tail = bytearray(_CRC_BYTES)
         if read_into(self.path, self._descriptor, [data.data, tail], offset) != length:
             raise ShardDamageError(f"{self.path} chunk {chunk}: cut short while reading", chunk)
-        checksum = int(google_crc32c.value(data))
+        checksum = crc32c(data)
         if checksum != int.from_bytes(tail, "little"):
             raise ShardDamageError(f"{self.path} chunk {chunk}: checksum (crc32c) differs: damaged", chunk)
         if not raw:
