@@ -52,7 +52,7 @@ def measure(work: Callable[[], Any], frames: int, repeats: int) -> dict[str, Any
 def kernel_row(time_index: int, repeats: int) -> dict[str, Any]:
     """Measure the kernel alone, one thread, parameters and buffers ready."""
     plan = plan_plate(fields=FIELDS)
-    clone, index, tables = plan.clone(WELL), plan.wells.index(WELL), optics(plan.pixel_size_um)
+    clone, index, tables = plan.culture(WELL), plan.wells.index(WELL), optics(plan.pixel_size_um)
     chances = [plan.chance(index, field) for field in range(FIELDS)]
     drawings = [draw_field(plan, clone, c, time_index, populate(plan, clone, c, time_index)) for c in chances]
     offsets = np.cumsum([0, *(len(drawing.cells) for drawing in drawings)])

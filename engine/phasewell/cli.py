@@ -148,11 +148,13 @@ def validate(store: Path, *, set_: Set = (), json: Json = False) -> int:
 def simulate(
     store: Path,
     *,
-    clones: int = 15,
+    clones: int | None = None,
+    lines: int | None = None,
+    wells: int | None = None,
     fields: int = 64,
-    times: int = 15,
+    times: int | None = None,
     seed: int = 0,
-    size: int = 1000,
+    size: int | None = None,
     workers: int = 0,
     quiet: Quiet = False,
     json: Json = False,
@@ -161,22 +163,27 @@ def simulate(
 
     Parameters
     ----------
+    clones
+        Clones, one a well: 15.
+    lines
+        Donor lines instead of clones, half of class high and half low.
+    wells
+        Wells of a line: 1.
+    times
+        Hours, 6 h apart: 15 from 6 h on, of lines 5 from 24 h on.
     size
-        Height and width of a frame in pixels.
+        Height and width of a frame in pixels: 1000, of lines 904 x 1224.
     """
-    from phasewell.runs import simulate as simulate_plate
+    from phasewell import runs
 
+    if (clones is not None and lines is not None) or (wells is not None and lines is None):
+        raise UsageError("simulate: give --clones, or --lines and --wells: a plate holds clones or lines")
+    shape = None if size is None else (size, size)
+    given = {"clones": clones, "lines": lines, "wells": wells, "times": times, "frame_shape": shape}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    make = runs.simulate if lines is None else runs.simulate_lines
     with _progress("simulate", quiet) as progress:
-        plate = simulate_plate(
-            store,
-            clones=clones,
-            fields=fields,
-            times=times,
-            seed=seed,
-            frame_shape=(size, size),
-            workers=workers,
-            progress=progress,
-        )
+        plate = make(store, **chosen, fields=fields, seed=seed, workers=workers, progress=progress)
     document = {"store": str(store), "wells": len(plate.wells), "frames": plate.n_frames_expected, "simulated": True}
     show(document, f"{store}: simulated, {len(plate.wells)} wells, {plate.n_frames_expected} frames", json)
     return EXIT_DONE

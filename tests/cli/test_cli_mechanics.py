@@ -102,3 +102,13 @@ def test_config_init_is_a_valid_config(tmp_path: Path, capsys: pytest.CaptureFix
     shown = json.loads(capsys.readouterr().out)
     assert shown["compute"]["workers"] == 2
     assert shown["plate"]["store"] == str(tmp_path / "plate.zarr")
+
+
+def test_simulate_makes_clones_or_lines_and_not_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--fields", "1", "--times", "1", "--size", "64", "--quiet", "--json"]
+    assert main(["simulate", str(tmp_path / "lines.zarr"), "--lines", "2", "--wells", "2", *small]) == 0
+    assert json.loads(capsys.readouterr().out)["wells"] == 4
+    for wrong in (["--clones", "2", "--lines", "2"], ["--wells", "2"]):
+        assert main(["simulate", str(tmp_path / "other.zarr"), *wrong, *small]) == 64
+        assert "clones or lines" in capsys.readouterr().err
+    assert not (tmp_path / "other.zarr").exists()

@@ -19,6 +19,7 @@ _PUBLIC = {
     "profile": "phasewell.runs.run_profile",
     "run": "phasewell.runs.driver",
     "simulate": "phasewell.runs.simulated_plates",
+    "simulate_lines": "phasewell.runs.simulated_plates",
     "status": "phasewell.runs.monitor",
 }
 
@@ -34,6 +35,7 @@ __all__ = [
     "profile",
     "run",
     "simulate",
+    "simulate_lines",
     "status",
 ]
 

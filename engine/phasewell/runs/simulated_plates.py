@@ -45,17 +45,54 @@ def simulate(
     The same arguments give the same bytes; units that are already there are kept, so the same call resumes.
     Raises UsageError for arguments out of range, OutputError when the folder holds anything else.
     """
-    from phasewell.images import open_plate
     from phasewell.simulation import plan_plate
+
+    plan = plan_plate(clones, fields, times, seed, frame_shape, pixel_size_um)
+    return _write_plate(path, plan, workers, progress, truth_labels)
+
+
+def simulate_lines(
+    path: Path | str,
+    lines: int = 8,
+    wells: int = 1,
+    fields: int = 64,
+    times: int = 5,
+    seed: int = 0,
+    frame_shape: tuple[int, int] = (904, 1224),
+    pixel_size_um: float = 0.87,
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+    truth_labels: Path | str | None = None,
+) -> Plate:
+    """Make a synthetic plate of donor lines of two classes, high and low, half of each: paper K's kind of plate.
+
+    A line fills `wells` wells, with a frame of every field each 6 h from 24 h on. The plate map holds line, class,
+    donor and seed; `truth.json` also the share of small spindles, in which alone the classes differ. All else is as
+    in `simulate`. Raises UsageError for arguments out of range or an odd number of lines, OutputError as there.
+    """
+    from phasewell.simulation import plan_lines
+
+    plan = plan_lines(lines, wells, fields, times, seed, frame_shape, pixel_size_um)
+    return _write_plate(path, plan, workers, progress, truth_labels)
+
+
+def _write_plate(
+    path: Path | str,
+    plan: SimulationPlan,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+    truth_labels: Path | str | None,
+) -> Plate:
+    from phasewell.images import open_plate
 
     if workers < 0:
         raise UsageError(f"simulate: workers={workers}; expected 0 (one per core) or more")
-    plan = plan_plate(clones, fields, times, seed, frame_shape, pixel_size_um)
     writer = _open_store(Path(path), plan, "uint8")
     labels = _open_store(Path(truth_labels), plan, "int32") if truth_labels is not None else None
     writers = [writer] if labels is None else [writer, labels]
     units = list(writer.plate.units())
     missing = [unit for unit in units if not all(_is_complete(one, unit) for one in writers)]
+    fields = plan.n_fields
     done = (len(units) - len(missing)) * fields
     stop = threading.Event()
     with _pool(workers or len(os.sched_getaffinity(0)), stop) as pool:
@@ -150,8 +187,7 @@ def _open_store(path: Path, plan: SimulationPlan, dtype: str) -> PlateWriter:
             dtype=dtype,
             pixel_size_um=plan.pixel_size_um,
             platemap={
-                clone.well: {"clone": clone.name, "potency": clone.potency, "donor": "simulated", "seed": plan.seed}
-                for clone in plan.clones
+                culture.well: {**culture.labels, "donor": "simulated", "seed": plan.seed} for culture in plan.cultures
             },
             provenance=provenance,
         )

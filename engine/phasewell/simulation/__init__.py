@@ -1,4 +1,4 @@
-"""Synthetic plates with known truth: clones whose cells differ, and a noisy link to their potency."""
+"""Synthetic plates with known truth: clones with a noisy link to their potency, donor lines of two classes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, so that importing this package stays cheap
 _PUBLIC = {
-    "Clone": "phasewell.simulation.clones",
-    "SimulationPlan": "phasewell.simulation.clones",
+    "Clone": "phasewell.simulation.cultures",
+    "Line": "phasewell.simulation.cultures",
+    "SimulationPlan": "phasewell.simulation.cultures",
     "drop_frame_touching": "phasewell.simulation.truth",
     "plan_from_truth": "phasewell.simulation.truth",
+    "plan_lines": "phasewell.simulation.lines",
     "plan_plate": "phasewell.simulation.clones",
     "render_unit": "phasewell.simulation.rendering",
     "truth_document": "phasewell.simulation.truth",
@@ -19,16 +21,20 @@ _PUBLIC = {
 
 __all__ = [
     "Clone",
+    "Line",
     "SimulationPlan",
     "drop_frame_touching",
     "plan_from_truth",
+    "plan_lines",
     "plan_plate",
     "render_unit",
     "truth_document",
 ]
 
 if TYPE_CHECKING:
-    from phasewell.simulation.clones import Clone, SimulationPlan, plan_plate
+    from phasewell.simulation.clones import plan_plate
+    from phasewell.simulation.cultures import Clone, Line, SimulationPlan
+    from phasewell.simulation.lines import plan_lines
     from phasewell.simulation.rendering import render_unit
     from phasewell.simulation.truth import drop_frame_touching, plan_from_truth, truth_document
 

@@ -1,6 +1,6 @@
-"""How hard the simulated screen is: constants chosen from biology and measurement, never from a model's score.
+"""How hard simulated plates are: constants chosen from biology and measurement, never from a model's score.
 
-They were committed before any potency model was fitted on a simulated plate, and no potency score may move them.
+They were committed before any model was fitted on a plate of their kind, and no score may move them.
 Density, sizes and contrast were set by looking at frames and at how well `segment` finds the cells.
 
 Where they come from
@@ -17,6 +17,22 @@ Where they come from
 - Density: about 60 cells on a field of 0.76 mm2 at 6 h, growing fourfold to 90 h, as 12 of the 15 clones did.
 - Contrast: halo, rim, interior and background amplitudes as measured around hand outlines of 10x phase-contrast
   frames in 8 bit (background 111, halo crest +20..+40, dark rim -10..-25, fine mottling SD 3, interior SD 25..50).
+
+Donor lines of two classes (paper K), where they come from
+- Classes differ in one thing, the share of a subpopulation, as the paper supposes ("a higher ratio of such
+  subpopulation distributions"). Its marker was 3.5 % in the high and 1.7 % in the low group: twofold. What can be seen
+  of it in phase contrast are the rapidly self-renewing cells among marrow stromal cells, small spindles beside large
+  flat cells; at passage 6 a minority. So 0.36 against 0.18, a line's own share with an SD of 0.2 of ln: the paper's
+  groups do not overlap, and ln 2 / 0.2 = 3.5 SD lie between them. A daughter is not of her mother's kind, but
+  colonies make the share of a field deviate (SD 0.25 of ln).
+- A small spindle has half the area of the line's other cells, is half as long again for its breadth, agranular (so of
+  weaker texture) and thicker, so that its halo is brighter. Each of them varies as much as any cell of its line.
+- Lines of both classes differ in all that clones differ in, by as much; potency's factors have no class. So the mean
+  ln area, which the classes move by 0.18 x 0.7 = 0.13, differs by 0.16 (SD) between donors for no reason.
+- Density: a million cells in a plate of six wells are 174 per mm2, and two thirds attach. Plating differs between
+  donors by more (SD 0.25 of ln) than between wells seeded by one hand. Frames are taken from 24 h to 48 h.
+- A line is photographed on a day of its own: lamp and exposure differ by 8 grey levels, the reason for the paper's
+  adjustment of brightness, and focus and phase ring give the halos 6 % more or less contrast.
 """
 
 from __future__ import annotations
@@ -45,6 +61,27 @@ BACKGROUND_BEND_GREY = -7.0  # meniscus and vignetting: darker towards the edge
 MOTTLE_GREY = 9.0  # at full tile value: SD about 3
 CAMERA_NOISE_GREY = 1.6  # SD
 DEBRIS_PER_MM2 = 26.0
+
+RAPID_SHARE = {"low": 0.18, "high": 0.36}  # of the cells of a line, by its class
+RAPID_SHARE_SD = 0.20  # of ln, between lines of a class
+FIELD_RAPID_SHARE_SD = 0.25  # of ln, between fields of a well: colonies
+LINE_FIRST_HOUR = 24.0
+LINE_DENSITY_PER_MM2 = 115.0  # cells at 6 h
+LINE_DENSITY_SD = 0.25  # of ln, between lines
+LINE_LEVEL_SD = 8.0  # grey levels, between lines
+LINE_CONTRAST_SD = 0.06  # of ln, between lines
+
+
+class Rapid(NamedTuple):
+    """What sets a cell of the rapidly renewing subpopulation apart from its line's other cells, all of ln."""
+
+    area: float
+    aspect: float
+    texture: float
+    contrast: float
+
+
+RAPID = Rapid(area=-0.70, aspect=0.40, texture=-0.30, contrast=0.18)
 
 
 class Trait(NamedTuple):

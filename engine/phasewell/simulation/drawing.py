@@ -15,7 +15,7 @@ from phasewell.simulation.optics import DEBRIS, PALE, REACH_UM, ROUND, SPREAD, T
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from phasewell.simulation.clones import Clone, SimulationPlan
+    from phasewell.simulation.cultures import Culture, SimulationPlan
     from phasewell.simulation.population import Population
 
 _CURVE_UPPER, _CURVE_LOWER, _PEAK_UPPER, _PEAK_LOWER, _LOPSIDED, _BEND, _AMPLITUDE, _PLATEAU = range(20, 28)
@@ -46,7 +46,7 @@ class _Objects(NamedTuple):
     ids: NDArray[np.int64]  # address of further random numbers
 
 
-def draw_field(plan: SimulationPlan, clone: Clone, chance: Chance, time: int, population: Population) -> Drawing:
+def draw_field(plan: SimulationPlan, culture: Culture, chance: Chance, time: int, population: Population) -> Drawing:
     """Return what the kernel needs for one field at a time index. Labels count cells in drawing order from 1."""
     order = np.argsort(population.dividing, kind="stable")  # spread cells, then round ones on top of them
     cells = _Objects(
@@ -66,7 +66,7 @@ def draw_field(plan: SimulationPlan, clone: Clone, chance: Chance, time: int, po
     objects = _Objects(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     outlines, half_length, half_breadth = _trace_outlines(objects, chance, plan.pixel_size_um)
     return Drawing(
-        _set_frame(clone, chance, time),
+        _set_frame(culture, chance, time),
         _set_cells(objects, chance, plan.pixel_size_um, half_length, half_breadth, outlines),
         outlines,
     )
@@ -175,14 +175,14 @@ def _set_cells(
     return np.ascontiguousarray(np.rint(np.column_stack(columns)).astype(np.int32))
 
 
-def _set_frame(clone: Clone, chance: Chance, time: int) -> NDArray[np.int32]:
+def _set_frame(culture: Culture, chance: Chance, time: int) -> NDArray[np.int32]:
     still, now = np.arange(5) + 900_000, np.arange(4) + 900_100 + 10 * time
     tilt = difficulty.BACKGROUND_SLOPE_GREY * chance.normal(0, still)
     flicker = chance.normal(0, now)
     bits = chance.bits(1, now).astype(np.int64)
     bend = difficulty.BACKGROUND_BEND_GREY
     values = (
-        (clone.level_grey + 0.7 * flicker[0]) * 16,
+        (culture.level_grey + 0.7 * flicker[0]) * 16,
         (tilt[0] + 0.3 * flicker[1]) * 16,
         (tilt[1] + 0.3 * flicker[2]) * 16,
         bend * 16,

@@ -13,7 +13,7 @@ from phasewell.simulation.chance import COSINE_Q14, SINE_Q14, TURN, Chance, exp
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from phasewell.simulation.clones import Clone, SimulationPlan
+    from phasewell.simulation.cultures import Culture, SimulationPlan
 
 _MARGIN_UM = 60.0  # cells live this far beyond the frame, so that borders cut some of them
 _UM = 16  # positions are integers of 1/16 um while cells push each other
@@ -22,7 +22,7 @@ _CROWDING = 1.05  # cells closer than this share of their summed radii push each
 _ROUNDS = 8  # of pushing
 
 # channels of a cell's random numbers
-_PLACE_Y, _PLACE_X, _MOTHER, _ANGLE, _TURNING, _AREA, _ASPECT, _GRAIN, _TEXTURE, _CONTRAST = range(10)
+_PLACE_Y, _PLACE_X, _MOTHER, _ANGLE, _TURNING, _AREA, _ASPECT, _GRAIN, _TEXTURE, _CONTRAST, _RAPID = range(11)
 _STEP_Y, _STEP_X, _DIVIDING = 100, 2_000, 4_000  # + time index
 
 
@@ -38,42 +38,57 @@ class Population(NamedTuple):
     texture_grey: NDArray[np.float64]  # grey levels at full value of the texture tile
     contrast: NDArray[np.float64]  # of halo and rim, 1 = typical
     dividing: NDArray[np.bool_]  # round and bright at this hour
+    rapid: NDArray[np.bool_]  # of the subpopulation of small spindles
 
 
-def populate(plan: SimulationPlan, clone: Clone, chance: Chance, time: int) -> Population:
+def populate(plan: SimulationPlan, culture: Culture, chance: Chance, time: int) -> Population:
     """Return the cells of the field that `chance` belongs to, at a time index."""
-    y, x = _places(plan, clone, chance, time)
+    y, x = _places(plan, culture, chance, time)
     ids = np.arange(len(y))
-    traits, hour = clone.traits, plan.times_h[time]
+    traits, hour = culture.traits, plan.times_h[time]
     dividing = chance.uniform(_DIVIDING + time, ids) < traits["round_fraction"]
     unspread = math.exp(-(hour - difficulty.FIRST_HOUR) / difficulty.SPREADING_HOURS)
     spread = 1 - (1 - difficulty.UNSPREAD_AREA) * unspread
     late = traits["late_spreading"] * min(max((hour - 30.0) / 60.0, 0.0), 2.0)
-    area = spread * exp(traits["ln_area_um2"] + late - 7.0 + traits["ln_area_sd"] * chance.normal(_AREA, ids))
+    rapid, shift = _rapid(culture, chance, ids), difficulty.RAPID
+    area = spread * exp(
+        traits["ln_area_um2"] + late - 7.0 + shift.area * rapid + traits["ln_area_sd"] * chance.normal(_AREA, ids)
+    )
     area *= math.exp(7.0)
-    aspect = exp(traits["ln_aspect"] - 0.25 * unspread + traits["ln_aspect_sd"] * chance.normal(_ASPECT, ids))
+    ln_aspect = traits["ln_aspect"] - 0.25 * unspread + shift.aspect * rapid
+    aspect = exp(ln_aspect + traits["ln_aspect_sd"] * chance.normal(_ASPECT, ids))
     grain = exp(traits["ln_grain_um"] + traits["ln_grain_sd"] * chance.normal(_GRAIN, ids))
-    texture = math.exp(4.0) * exp(traits["ln_texture"] - 4.0 + traits["ln_texture_sd"] * chance.normal(_TEXTURE, ids))
+    ln_texture = traits["ln_texture"] - 4.0 + shift.texture * rapid
+    texture = math.exp(4.0) * exp(ln_texture + traits["ln_texture_sd"] * chance.normal(_TEXTURE, ids))
     turning = np.rint(12 * time * chance.normal(_TURNING, ids)).astype(np.int64)
     angle = (chance.bits(_ANGLE, ids).astype(np.int64) + turning) % TURN
-    contrast = clone.contrast * exp(0.22 * chance.normal(_CONTRAST, ids))
+    contrast = culture.contrast * exp(shift.contrast * rapid + 0.22 * chance.normal(_CONTRAST, ids))
     area = np.where(dividing, 0.32 * area, area).clip(120.0, 20_000.0)
     aspect = np.where(dividing, 1.06, aspect.clip(1.15, 9.0))
     y, x = _push_apart(y, x, np.rint(np.sqrt(area / math.pi) * _UM).astype(np.int64))
     margin = _MARGIN_UM
-    return Population(y / _UM - margin, x / _UM - margin, angle, area, aspect, grain, texture, contrast, dividing)
+    y_um, x_um = y / _UM - margin, x / _UM - margin
+    return Population(y_um, x_um, angle, area, aspect, grain, texture, contrast, dividing, rapid)
+
+
+def _rapid(culture: Culture, chance: Chance, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which cells are of the rapidly renewing subpopulation, for life."""
+    if not culture.rapid_share:
+        return np.zeros(len(ids), np.bool_)
+    colonies = float(exp(difficulty.FIELD_RAPID_SHARE_SD * chance.normal(0, np.array([1 << 21])))[0])
+    return chance.uniform(_RAPID, ids) < culture.rapid_share * colonies
 
 
 def _places(
-    plan: SimulationPlan, clone: Clone, chance: Chance, time: int
+    plan: SimulationPlan, culture: Culture, chance: Chance, time: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Walk from the first hour to `time`: founders, then daughters beside their mothers, everyone drifting."""
     sides_um = [side * plan.pixel_size_um + 2 * _MARGIN_UM for side in plan.frame_shape]
     height, width = (round(side * _UM) for side in sides_um)
     crowd = float(exp(difficulty.FIELD_DENSITY_SD * chance.normal(0, np.array([1 << 20])))[0])
-    founders = clone.density_per_mm2 * crowd * sides_um[0] * sides_um[1] / 1e6
+    founders = culture.density_per_mm2 * crowd * sides_um[0] * sides_um[1] / 1e6
     span = difficulty.LAST_HOUR - difficulty.FIRST_HOUR
-    grown = [clone.traits["ln_fold_growth"] * (h - difficulty.FIRST_HOUR) / span for h in plan.times_h[: time + 1]]
+    grown = [culture.traits["ln_fold_growth"] * (h - difficulty.FIRST_HOUR) / span for h in plan.times_h[: time + 1]]
     counts = [max(round(founders * math.exp(g)), 1) for g in grown]
     ids = np.arange(max(counts))
     y = (chance.uniform(_PLACE_Y, ids) * height).astype(np.int64)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from phasewell.simulation.clones import SimulationPlan
+    from phasewell.simulation.cultures import SimulationPlan
 
 
 def render_unit(
@@ -35,11 +35,11 @@ def render_unit(
         raise UsageError(f"simulated plate: no time {time}; expected 0..{len(plan.times_h) - 1}")
     if not all(0 <= field < plan.n_fields for field in chosen):
         raise UsageError(f"simulated plate: fields {chosen}; expected indices of 0..{plan.n_fields - 1}")
-    clone, position = plan.clone(well), plan.wells.index(well)
+    culture, position = plan.culture(well), plan.wells.index(well)
     drawings = []
     for field in chosen:
         chance = plan.chance(position, field)
-        drawings.append(draw_field(plan, clone, chance, time, populate(plan, clone, chance, time)))
+        drawings.append(draw_field(plan, culture, chance, time, populate(plan, culture, chance, time)))
     pixels = np.empty((len(chosen), *plan.frame_shape), np.uint8)
     labels = np.empty(pixels.shape, np.int32)
     if not chosen:

@@ -8,7 +8,9 @@ import numpy as np
 
 from phasewell.errors import InputError
 from phasewell.simulation import difficulty
-from phasewell.simulation.clones import SimulationPlan, plan_plate
+from phasewell.simulation.clones import plan_plate
+from phasewell.simulation.cultures import SimulationPlan
+from phasewell.simulation.lines import plan_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,23 +20,22 @@ SIMULATION_VERSION = 1  # rises when the same seed gives other frames or another
 
 def truth_document(plan: SimulationPlan) -> dict[str, Any]:
     """Return what the plate was made from and what is true of each clone; JSON-able, `plan_from_truth` reads it."""
-    return {
-        "simulation_version": SIMULATION_VERSION,
-        "arguments": {
-            "clones": len(plan.clones),
-            "fields": plan.n_fields,
-            "times": len(plan.times_h),
-            "seed": plan.seed,
-            "frame_shape": list(plan.frame_shape),
-            "pixel_size_um": plan.pixel_size_um,
-        },
-        "link": {
-            "potency_weights": list(difficulty.POTENCY_WEIGHTS),
-            "noise_sd_passages": difficulty.LINK_NOISE_SD,
-            "r2_before_rounding": round(1 - (difficulty.LINK_NOISE_SD / difficulty.POTENCY_SD) ** 2, 3),
-        },
-        "clones": [clone.to_dict() for clone in plan.clones],
+    head = {"simulation_version": SIMULATION_VERSION, "arguments": plan.arguments}
+    rows = [culture.to_dict() for culture in plan.cultures]
+    if plan.lines:
+        link = {
+            "rapid_share": difficulty.RAPID_SHARE,
+            "rapid_share_sd_ln": difficulty.RAPID_SHARE_SD,
+            "field_rapid_share_sd_ln": difficulty.FIELD_RAPID_SHARE_SD,
+            "rapid_ln": difficulty.RAPID._asdict(),
+        }
+        return head | {"link": link, "lines": rows}
+    link = {
+        "potency_weights": list(difficulty.POTENCY_WEIGHTS),
+        "noise_sd_passages": difficulty.LINK_NOISE_SD,
+        "r2_before_rounding": round(1 - (difficulty.LINK_NOISE_SD / difficulty.POTENCY_SD) ** 2, 3),
     }
+    return head | {"link": link, "clones": rows}
 
 
 def plan_from_truth(document: dict[str, Any], source: str) -> SimulationPlan:
@@ -49,11 +50,12 @@ def plan_from_truth(document: dict[str, Any], source: str) -> SimulationPlan:
     try:
         arguments = dict(document["arguments"])
         height, width = arguments.pop("frame_shape")
-        plan = plan_plate(frame_shape=(height, width), **arguments)
+        make = plan_lines if "lines" in arguments else plan_plate
+        plan = make(frame_shape=(height, width), **arguments)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{source}: not the truth of a simulated plate ({error}); {remedy}") from error
     if truth_document(plan) != document:
-        raise InputError(f"{source}: its clones are not those of seed {plan.seed}; {remedy}")
+        raise InputError(f"{source}: its cultures are not those of seed {plan.seed}; {remedy}")
     return plan
 
 
