@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from phasewell.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from phasewell.learning.evaluation import evaluate_frames
     from phasewell.learning.pictures import LabelledPictures
     from phasewell.learning.recipe import SCRATCH, TrainingRecipe
     from phasewell.learning.splits import LineSplit, check_split, choose_test_lines, fold_lines, frames_of
@@ -17,6 +18,7 @@ _PUBLIC = {
     "TrainingRecipe": "phasewell.learning.recipe",
     "check_split": "phasewell.learning.splits",
     "choose_test_lines": "phasewell.learning.splits",
+    "evaluate_frames": "phasewell.learning.evaluation",
     "fold_lines": "phasewell.learning.splits",
     "frames_of": "phasewell.learning.splits",
 }
@@ -28,6 +30,7 @@ __all__ = [
     "TrainingRecipe",
     "check_split",
     "choose_test_lines",
+    "evaluate_frames",
     "fold_lines",
     "frames_of",
 ]
