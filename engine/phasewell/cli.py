@@ -264,11 +264,11 @@ def fit(
 
 @app.command
 def predict(run: Path, model: Path, *, json: Json = False) -> int:
-    """Predict potency of every well of a run with a fitted model folder."""
+    """Predict potency of every well of a run with a fitted model, or score its frames with a network's model folder."""
     from phasewell.runs import predict_wells
 
     predictions = predict_wells(run, model)
-    lines = [f"{row['well']}: {_number(row['predicted'])}" for row in predictions]
+    lines = [f"{row['well']}: {_prediction(row)}" for row in predictions]
     show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
     return EXIT_DONE
 
@@ -351,8 +351,16 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
     return EXIT_DONE
 
 
-def _number(value: float | None) -> str:
-    return "undefined: the profile lacks a value the model uses" if value is None else f"{value:.2f}"
+def _prediction(row: dict[str, Any]) -> str:
+    if "votes" not in row:
+        value = row["predicted"]
+        return "undefined: the profile lacks a value the model uses" if value is None else f"{value:.2f}"
+    shares = ", ".join(f"{name} {_share(value)}" for name, value in row["probabilities"].items())
+    return f"{row['predicted'] or 'no majority'} (mean {shares}; {row['n_scored']} of {row['n_expected']} frames)"
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _progress(verb: str, quiet: bool) -> Any:

@@ -53,6 +53,7 @@ class RunManifest(BaseModel):
     definitions: str
     parts: tuple[PartEntry, ...]
     files: dict[str, str]  # other files of the run by name -> SHA-256, such as profiles.parquet
+    scored_by: dict[str, Any] | None = None  # the network that scored the frames, None where none did
     n_expected: int
     n_processed: int
     n_quarantined: int

@@ -19,6 +19,7 @@ from phasewell.report.content import Content, PlateFacts
 from phasewell.report.curves import histogram
 from phasewell.report.evaluations import ModelReport, Scores, Shuffles
 from phasewell.report.overlay import make_picture
+from phasewell.report.well_scores import BINS, RunScores, WellScore
 
 QUALITY = ("mean_v", "saturated_fraction", "black_fraction", "focus", "illumination_gradient", "confluence")
 
@@ -109,6 +110,33 @@ def make_model(
     return ModelReport(evaluation, Scores(rmse * 0.9, base, 1 - (0.9 * rmse / base) ** 2), Shuffles(1.04, 20, 0.048))
 
 
+def make_scores(rng: np.random.Generator, wells: Any, times: Any, classes: tuple[str, ...]) -> RunScores:
+    """Return made-up scores; the first well has no scored frame, the last a tie between the first two classes."""
+    counts = rng.multinomial(40, np.full(BINS, 1 / BINS), (len(wells), len(classes)))
+    counts[:1] = 0
+    rows = []
+    for w, well in enumerate(wells):
+        mean = rng.dirichlet(np.ones(len(classes)))
+        votes = (20, 20, *(0 for _ in classes[2:])) if w == len(wells) - 1 else (30, 10, *(0 for _ in classes[2:]))
+        known = w > 0
+        rows.append(
+            WellScore(
+                well,
+                tuple(float(m) if known else None for m in mean),
+                tuple(0.1 if known else None for _ in mean),
+                votes if known else tuple(0 for _ in classes),
+                classes[0] if known and votes[0] != votes[1] else None,
+                40 if known else 0,
+                44,
+                times[0] if times else 0.0,
+                times[-1] if times else 0.0,
+            )
+        )
+    hourly = rng.random((len(classes), len(wells), len(times)))
+    said = {"network": "densenet13", "pretrained": False, "origin": "untrained: seed 1", "precision": "f32"}
+    return RunScores(said, classes, tuple(rows), hourly, counts, {"too_bright": 44, "missing": 4 * len(wells)})
+
+
 def make_content(
     wells: tuple[str, ...] = ("A01", "A02", "B01"),
     times: tuple[float, ...] = (6.0, 12.0, 18.0),
@@ -118,13 +146,14 @@ def make_content(
     lost_share: float = 0.1,
     simulated: bool = False,
     models: bool = False,
+    scores: tuple[str, ...] = (),
     pictures: int = 0,
     empty: bool = False,
     label: str = "clone",
     reason: str = "decode_error: tile 3 ends early",
     seed: int = 1,
 ) -> Content:
-    """Return a made-up run; `empty` leaves no frame measured, `label` names a plate-map annotation."""
+    """Return a made-up run; `empty` leaves no frame measured, `label` names an annotation, `scores` names classes."""
     rng = np.random.default_rng(seed)
     shape = (len(wells), len(times), len(fields))
     lost = np.ones(shape, dtype=bool) if empty else rng.random(shape) < lost_share
@@ -173,7 +202,8 @@ def make_content(
         manifest=manifest,
         plate=PlateFacts(name, wells, fields, times, 0.87, (1022, 1024), "uint8", None, platemap, provenance),
         frames=frames, moments=moments, profile=profile, distributions=tuple(found), models=reports,
-        pictures=tuple(drawn),        manifest_sha256="cd" * 32,
+        pictures=tuple(drawn), manifest_sha256="cd" * 32,
+        scores=make_scores(rng, wells, times, scores) if scores else None,
     )  # fmt: skip
 
 

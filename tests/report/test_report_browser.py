@@ -60,14 +60,15 @@ def test_all_charts_of_a_screen_are_drawn_without_network_or_error(
     tmp_path: Path, browser: Any, content: Callable[..., Content]
 ) -> None:
     wells = tuple(f"{row}{column:02d}" for row in "ABC" for column in range(1, 6))
-    made = content(wells, tuple(6.0 * i for i in range(1, 16)), ("f1", "f2"), simulated=True, models=True, pictures=2)
+    made = content(wells, tuple(6.0 * i for i in range(1, 16)), ("f1", "f2"), simulated=True, models=True, pictures=2,
+                   scores=("low", "high"))  # fmt: skip
     document, console, asked = browser.open(write(tmp_path, made))
     assert attribute(document, "data-problems") is None
     assert console == []
     assert asked == []
     drawn = marks(document)
     expected = {"plate-maps", "plate-explorer", "growth", "distributions", "profile", "components"}
-    assert drawn.keys() == expected | {"predictions", "columns-lasso", "quality"}
+    assert drawn.keys() == expected | {"predictions", "columns-lasso", "quality", "score-maps", "score-histogram"}
     assert attribute(document, "data-charts") == attribute(document, "data-charts-drawn") == str(len(drawn))
     assert drawn["profile"] >= 1, "the 5,400 cells of the profile are on a canvas"
     few = {name: n for name, n in drawn.items() if n < 15 and name != "profile"}
@@ -94,6 +95,7 @@ def test_names_from_the_data_are_shown_and_do_not_run(
         reason=HOSTILE,
         models=True,
         pictures=2,
+        scores=(HOSTILE, "middle", "high"),
     )
     document, console, asked = browser.open(write(tmp_path, made))
     assert attribute(document, "data-hacked") is None

@@ -133,7 +133,7 @@ def test_a_simulated_plate_says_so_above_and_in_every_section(make: Callable[...
     parsed = parse(screen)
     sections = [a for tag, a in parsed.elements if tag == "section" and a.get("id")]
     marks = [a for tag, a in parsed.elements if a.get("class") == "simulated-mark"]
-    assert len(marks) == len(sections) == 9
+    assert len(marks) == len(sections) == 10
     assert "SIMULATED" in "".join(parsed.text)
     real = parse(render(compose(make())))
     assert "simulated" not in "".join(real.text).lower()
@@ -182,7 +182,7 @@ def test_runs_with_little_or_odd_content_have_all_sections(
     parsed = parse(render(compose(make(wells, times, fields, **options))))
     names = [a["id"] for tag, a in parsed.elements if tag == "section" and a.get("id")]
     assert names == [
-        "summary", "plate", "gallery", "growth", "descriptors", "potency", "quality", "agreement", "provenance"
+        "summary", "plate", "gallery", "growth", "descriptors", "scores", "potency", "quality", "agreement", "provenance"
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from phasewell.inference.framing import Framing, frame_windows
     from phasewell.inference.making import make_untrained_model, save_model
     from phasewell.inference.model_file import Model, ModelCard, read_model
+    from phasewell.inference.pooling import PooledScores, pool_scores
     from phasewell.inference.preparation import PreparedFrames, prepare_frames, scale_images
     from phasewell.inference.scoring import FrameScores, ShownFrames, score_frames, score_shown, show_frames, softmax
     from phasewell.inference.session import Session, open_session
@@ -18,6 +19,7 @@ _MODULES = {
     "framing": ("Framing", "frame_windows"),
     "making": ("make_untrained_model", "save_model"),
     "model_file": ("Model", "ModelCard", "read_model"),
+    "pooling": ("PooledScores", "pool_scores"),
     "preparation": ("PreparedFrames", "prepare_frames", "scale_images"),
     "scoring": ("FrameScores", "ShownFrames", "score_frames", "score_shown", "show_frames", "softmax"),
     "session": ("Session", "open_session"),
@@ -27,6 +29,7 @@ __all__ = [
     "Framing",
     "Model",
     "ModelCard",
+    "PooledScores",
     "PreparedFrames",
     "Session",
     "SessionIdentity",
@@ -35,6 +38,7 @@ __all__ = [
     "identify_session",
     "make_untrained_model",
     "open_session",
+    "pool_scores",
     "prepare_frames",
     "read_model",
     "save_model",

@@ -16,6 +16,7 @@ from phasewell.report.curves import Colouring, Distribution
 from phasewell.report.evaluations import ModelReport
 from phasewell.report.measures import Measure, field_measures, frame_measures
 from phasewell.report.overlay import Picture
+from phasewell.report.well_scores import RunScores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,6 +80,7 @@ class Content:
     profile: Profile | None = None
     distributions: tuple[Distribution, ...] = ()
     models: tuple[ModelReport, ...] = ()
+    scores: RunScores | None = None
     agreement: Mapping[str, Any] | None = None
     pictures: tuple[Picture, ...] = ()
     gallery_note: str = ""
@@ -90,6 +92,7 @@ class Content:
         """Every number per well and hour, by key."""
         found = field_measures(self.moments)
         found += frame_measures(self.frames, self.plate.wells, len(self.plate.times_h))
+        found += self.scores.measures() if self.scores else ()
         return {measure.key: measure for measure in found}
 
     @property

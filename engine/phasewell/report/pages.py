@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phasewell.report import checks, predictions, provenance, summary
+from phasewell.report import checks, predictions, provenance, summary, well_scores
 from phasewell.report.blocks import Page
 from phasewell.report.content import Content
 
@@ -16,6 +16,7 @@ def compose(content: Content) -> Page:
         summary.gallery(content),
         summary.growth(content),
         summary.descriptors(content),
+        well_scores.network_scores(content),
         predictions.potency(content),
         checks.quality(content),
         checks.agreement(content),

@@ -19,6 +19,7 @@ from phasewell.report.content import Content, PlateFacts
 from phasewell.report.curves import Distribution, histogram
 from phasewell.report.evaluations import read_json, read_models
 from phasewell.report.gallery import make_gallery
+from phasewell.report.well_scores import read_scores
 from phasewell.tables.results import PlateInfo, Results, open_results
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def read_content(run_dir: Path, agreement: Mapping[str, Any] | None = None, plat
         profile=wide_profile(results.profile(), info.pixel_size_um),
         distributions=_distributions(results, moments),
         models=read_models(run_dir / "models"),
+        scores=read_scores(results),
         agreement=agreement,
         pictures=pictures,
         gallery_note=gallery_note,

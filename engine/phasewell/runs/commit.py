@@ -1,4 +1,4 @@
-"""The run folder's own files: `run.json` first, `profiles.parquet`, and `manifest.json` last.
+"""The run folder's own files: `run.json` first, `profiles.parquet` and scores of wells, and `manifest.json` last.
 
 The manifest's presence means: complete, and exactly of this plate, configuration and code. It goes away before
 anything of another run is written into the folder.
@@ -22,6 +22,7 @@ from phasewell.plate import Plate
 from phasewell.runs.keys import run_document
 from phasewell.runs.ledger import CELLS, SCORES, Ledgers
 from phasewell.runs.planning import Plan
+from phasewell.runs.well_scores import make_score_files
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import part_bytes
 from phasewell.tables.profile_file import PROFILE_FILE, make_profile_table
@@ -67,7 +68,7 @@ def read_run_document(folder: Path) -> dict[str, Any]:
 
 
 def finish_run(folder: Path, config: Config, plan: Plan, ledgers: Ledgers) -> RunManifest:
-    """Write the profile, then the manifest. Files that are right already are not touched."""
+    """Write the profile and the scores of wells, then the manifest. Files that are right already are not touched."""
     from phasewell.descriptors import build_profile
 
     done = [ledgers[CELLS].done[unit.address] for unit in plan.units]
@@ -75,8 +76,10 @@ def finish_run(folder: Path, config: Config, plan: Plan, ledgers: Ledgers) -> Ru
     choice = config.profile
     moments = read_field_moments([item.part for item in done])
     profile = build_profile(moments, choice.window_h, choice.fields, choice.min_fields, choice.seed)
-    data = part_bytes(make_profile_table(profile, choice.min_fields))
-    _write_if_changed(folder / PROFILE_FILE, data)
+    files = {PROFILE_FILE: part_bytes(make_profile_table(profile, choice.min_fields))}
+    files |= make_score_files([item.part for item in scored], choice.window_h)
+    for name, data in files.items():
+        _write_if_changed(folder / name, data)
     entries = tuple(item.entry for item in done)
     manifest = RunManifest(
         run_id=plan.run_id,
@@ -86,7 +89,8 @@ def finish_run(folder: Path, config: Config, plan: Plan, ledgers: Ledgers) -> Ru
         code_version=plan.code_version,
         definitions=DEFINITIONS_ID,
         parts=(*entries, *(item.entry for item in scored)),
-        files={PROFILE_FILE: hashlib.sha256(data).hexdigest()},
+        files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+        scored_by=plan.scoring.model_document() if plan.scoring else None,
         n_expected=plan.n_expected,
         n_processed=sum(entry.n_processed for entry in entries),
         n_quarantined=sum(entry.n_quarantined for entry in entries),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasewell.errors import UsageError
+from phasewell.inference.model_file import CARD_NAME
 from phasewell.potency import fit, load_model, permute_targets
 from phasewell.runs.origin import config_of, plate_of
 from phasewell.runs.run_profile import profile
@@ -75,8 +76,13 @@ def fit_models(
 def predict_wells(run: Path | str, model: Path | str) -> list[dict[str, Any]]:
     """Predict the target of every well of a run with a saved model; None where the profile lacks a used value.
 
-    The profile is made over the model's own hours. Raises UsageError when definitions, pixel size or hours differ.
+    The profile is made over the model's own hours. A network's model folder scores the frames of the run's plate
+    instead (see `score_wells`). Raises UsageError when definitions, pixel size or hours differ.
     """
+    if (Path(model) / CARD_NAME).exists():
+        from phasewell.runs.network_prediction import score_wells
+
+        return score_wells(run, model)
     loaded = load_model(model)
     hours = [column.time_h for column in loaded.profile_columns]
     measured = profile(Path(run), window_h=(min(hours), max(hours)))

@@ -51,11 +51,19 @@ class ScoringPlan:
     mode: str  # of the brightness adjustment
     framing: Framing
     classes: tuple[str, ...]
+    network: str
+    pretrained: bool
+    origin: str  # what the weights are, in the words of the model's card
     code_version: str
 
     def session_document(self) -> dict[str, str]:
         """Return who scores, as parts and manifest say it: no path, no host."""
         return {**self.identity.to_dict(), "mode": self.mode}
+
+    def model_document(self) -> dict[str, Any]:
+        """Return who scores with what the model's card says of itself, for the run's manifest."""
+        facts = {"network": self.network, "pretrained": self.pretrained, "origin": self.origin}
+        return {**self.session_document(), **facts, "classes": list(self.classes)}
 
     def stage(self, plate: Plate) -> dict[str, Any]:
         """Return all that the stage reads and that is the same for every unit of the plate."""
@@ -90,6 +98,9 @@ def plan_scoring(plate: Plate, config: Config, device: Device) -> ScoringPlan | 
         mode=section.mode or model.card.brightness,
         framing=frame_windows(model.card, plate.frame_shape, plate.pixel_size_um),
         classes=model.card.classes,
+        network=model.card.network,
+        pretrained=model.card.pretrained,
+        origin=model.card.origin,
         code_version=scores_code_version(),
     )
 

@@ -13,6 +13,7 @@ from phasewell.plate import Plate, well_position
 from phasewell.tables.models import model_tables
 from phasewell.tables.results import Results
 from phasewell.tables.schema import arrow_schema, columns_table
+from phasewell.tables.well_scores import HOUR_SCORES, WELL_SCORES
 
 
 def table_batches(results: Results, plate: Plate | None = None) -> Iterator[tuple[str, Iterator[pa.Table]]]:
@@ -32,6 +33,9 @@ def table_batches(results: Results, plate: Plate | None = None) -> Iterator[tupl
     yield "cells", results.cell_batches()
     yield "moments", results.moment_batches()
     yield "scores", results.score_batches()
+    for name in (HOUR_SCORES, WELL_SCORES):
+        pooled = results.pooled_scores(name)
+        yield name, iter([] if pooled is None else [pooled])
     yield "profiles", iter([] if profile is None else [profile])
     for name, table in model_tables(results.folder).items():
         yield name, iter([table])

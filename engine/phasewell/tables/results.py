@@ -24,6 +24,7 @@ from phasewell.tables.parts import PartFile, read_part
 from phasewell.tables.profile_file import PROFILE_FILE
 from phasewell.tables.schema import TABLES, arrow_schema
 from phasewell.tables.score_parts import spread_scores
+from phasewell.tables.well_scores import SCORE_FILES
 
 REMEDY = "run `phasewell run` again: it makes only what is missing or damaged"
 
@@ -154,6 +155,16 @@ class Results:
         schema = arrow_schema("scores")
         for entry in self._entries("scores"):
             yield spread_scores(read_part(self._part(entry)), schema)
+
+    def pooled_scores(self, name: str) -> pa.Table | None:
+        """Return the table `well_scores` or `hour_scores`; None where no model was used."""
+        file = SCORE_FILES[name]
+        if file not in self.manifest.files:
+            return None
+        stored = pq.read_table(pa.BufferReader(self.read_file(file)))
+        if stored.schema.names != arrow_schema(name).names:
+            raise InputError(f"{self.folder / file}: its columns are not those of this version; {REMEDY}")
+        return stored.cast(arrow_schema(name))
 
     def read_file(self, name: str) -> bytes:
         """Return the bytes of one of the run's other files; raises InputError when they are not the committed ones."""

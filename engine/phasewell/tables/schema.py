@@ -46,6 +46,18 @@ _QUALITY = (
     Column("confluence", _REAL, "1", "share of pixels in a cell's label"),
 )
 
+_POOLED = (
+    Column("class_name", _TEXT, "", "class of the network; every well has one row per class"),
+    Column("mean_probability", _REAL, "1", "mean probability of the class over the scored frames; null without one"),
+    Column("sd_probability", _REAL, "1", "SD (ddof 1) over the scored frames; null below two"),
+    Column("votes", _LONG, "1", "scored frames whose most probable class this is"),
+    Column("vote_share", _REAL, "1", "votes / n_scored; null without a scored frame"),
+    Column("majority", _BOOL, "", "whether the class has the most votes; null without votes or at a tie"),
+    Column("n_scored", _LONG, "1", "frames scored"),
+    Column("n_expected", _LONG, "1", "frames expected: fields x times"),
+    Column("coverage", _REAL, "1", "n_scored / n_expected"),
+)
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "runs": (
         Column("run_id", _TEXT, "", "digest of plate, configuration and code"),
@@ -150,6 +162,15 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("backend", _TEXT, "", "library that ran the network, with its version"),
         Column("precision", _TEXT, "", "f32, bf16 or f16"),
         Column("hardware", _TEXT, "", "class of the instruction set, or architecture of the GPU"),
+    ),
+    "hour_scores": (_PLATE, _WELL, _TIME, _TIME_H, *_POOLED),
+    "well_scores": (
+        _PLATE,
+        _WELL,
+        Column("first_h", _REAL, "h", "first hour that is pooled: that of the profile's window"),
+        Column("last_h", _REAL, "h", "last hour that is pooled"),
+        Column("n_times", _INT, "1", "times that are pooled"),
+        *_POOLED,
     ),
     "profiles": (
         _PLATE,
