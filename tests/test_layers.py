@@ -13,6 +13,7 @@ VOCABULARY = {"errors", "lazy", "plate", "frames", "cells", "profiles", "manifes
 PARTS = {"images", "tables", "quality", "segmentation", "descriptors", "inference", "learning", "potency", "simulation"}
 LAYER = dict.fromkeys(VOCABULARY, 0) | {"device": 1, "durable": 1, "background": 1.5} | dict.fromkeys(PARTS, 2)
 LAYER |= {
+    "large_file": 0.5,
     "state": 1,
     "device_facts": 0.5,
     "networks": 1.5,

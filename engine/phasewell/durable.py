@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasewell.errors import StorageError
+from phasewell.large_file import LargeFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,14 +37,19 @@ def replace_file(path: Path, pieces: bytes | Iterable[bytes | NDArray[Any]]) -> 
     Raises StorageError (disk full, I/O) with the old file untouched.
     """
     temporary = temporary_beside(path)
-    written = 0
+    written = len(pieces) if isinstance(pieces, bytes) else 0
     try:
         make_folder(path.parent)
         try:
-            with temporary.open("xb") as stream:
-                for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
-                    written += stream.write(piece if isinstance(piece, bytes) else piece.data)
-                stream.flush()
+            with temporary.open("xb", buffering=0) as stream:
+                if isinstance(pieces, bytes):
+                    _write_all(stream.fileno(), pieces)
+                else:
+                    large = LargeFile(stream.fileno())
+                    for piece in pieces:
+                        large.write(piece)
+                        written = large.written
+                    large.finish()
                 os.fsync(stream.fileno())
             temporary.replace(path)
         except BaseException:
@@ -51,7 +57,13 @@ def replace_file(path: Path, pieces: bytes | Iterable[bytes | NDArray[Any]]) -> 
             raise
         sync_folder(path.parent)
     except OSError as error:
-        raise write_failure(path, error, len(pieces) if isinstance(pieces, bytes) else written) from error
+        raise write_failure(path, error, written) from error
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def remove_file(path: Path) -> None:
