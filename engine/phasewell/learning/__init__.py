@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from phasewell.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from phasewell.learning.descriptor_baseline import fit_descriptor_model, frame_profiles
     from phasewell.learning.evaluation import evaluate_frames
     from phasewell.learning.pictures import LabelledPictures
     from phasewell.learning.recipe import SCRATCH, TrainingRecipe
@@ -19,7 +20,9 @@ _PUBLIC = {
     "check_split": "phasewell.learning.splits",
     "choose_test_lines": "phasewell.learning.splits",
     "evaluate_frames": "phasewell.learning.evaluation",
+    "fit_descriptor_model": "phasewell.learning.descriptor_baseline",
     "fold_lines": "phasewell.learning.splits",
+    "frame_profiles": "phasewell.learning.descriptor_baseline",
     "frames_of": "phasewell.learning.splits",
 }
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
@@ -31,6 +34,8 @@ __all__ = [
     "check_split",
     "choose_test_lines",
     "evaluate_frames",
+    "fit_descriptor_model",
     "fold_lines",
+    "frame_profiles",
     "frames_of",
 ]
