@@ -25,7 +25,10 @@ class PictureNetwork(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the logits of pictures, in the dtype of the weights."""
-        x = (pictures[:, None].float() / 255 - self.mean) / self.std  # (frames, channels, height, width)
         weights = next(self.network.parameters())
-        logits: torch.Tensor = self.network(x.to(weights.dtype))
+        logits: torch.Tensor = self.network(self.scale(pictures).to(weights.dtype))
         return logits
+
+    def scale(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return what the network reads of pictures: (frames, channels, height, width) float32."""
+        return (pictures[:, None].float() / 255 - self.mean) / self.std
