@@ -17,7 +17,7 @@ from pydantic import ValidationError
         ({"dropout": 1.0}, "less than 1"),
         ({"l2": float("nan")}, "finite"),
         ({"dense": (0,)}, "greater than or equal to 1"),
-        ({"batch": 1}, "greater than or equal to 2"),
+        ({"batch": 1}, "greater than or equal to 4"),
         ({"rate": 1e-3}, "Extra inputs"),
     ],
 )

@@ -7,15 +7,21 @@ from phasewell.lazy import lazy_names
 if TYPE_CHECKING:
     from phasewell.learning.descriptor_baseline import fit_descriptor_model, frame_profiles
     from phasewell.learning.evaluation import evaluate_frames
+    from phasewell.learning.passes import predict_pictures
     from phasewell.learning.pictures import LabelledPictures
     from phasewell.learning.recipe import SCRATCH, TrainingRecipe
     from phasewell.learning.splits import LineSplit, check_split, choose_test_lines, fold_lines, frames_of
+    from phasewell.learning.teaching import DivergedError, Epoch
+    from phasewell.learning.training import Trained, train_network
 
 # public name -> module that defines it; loaded on first use, because torch and scikit-learn are slow to import
 _PUBLIC = {
     "SCRATCH": "phasewell.learning.recipe",
+    "DivergedError": "phasewell.learning.teaching",
+    "Epoch": "phasewell.learning.teaching",
     "LabelledPictures": "phasewell.learning.pictures",
     "LineSplit": "phasewell.learning.splits",
+    "Trained": "phasewell.learning.training",
     "TrainingRecipe": "phasewell.learning.recipe",
     "check_split": "phasewell.learning.splits",
     "choose_test_lines": "phasewell.learning.splits",
@@ -24,12 +30,17 @@ _PUBLIC = {
     "fold_lines": "phasewell.learning.splits",
     "frame_profiles": "phasewell.learning.descriptor_baseline",
     "frames_of": "phasewell.learning.splits",
+    "predict_pictures": "phasewell.learning.passes",
+    "train_network": "phasewell.learning.training",
 }
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
 __all__ = [
     "SCRATCH",
+    "DivergedError",
+    "Epoch",
     "LabelledPictures",
     "LineSplit",
+    "Trained",
     "TrainingRecipe",
     "check_split",
     "choose_test_lines",
@@ -38,4 +49,6 @@ __all__ = [
     "fold_lines",
     "frame_profiles",
     "frames_of",
+    "predict_pictures",
+    "train_network",
 ]

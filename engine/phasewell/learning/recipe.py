@@ -41,7 +41,7 @@ class TrainingRecipe(BaseModel):
     """Each step ends after so many passes without a better one; it goes on from, or leaves, its best."""
     monitor: Literal["loss", "accuracy"] = "loss"
     """What better means, on the validation frames. The loss moves where few lines leave the accuracy at a level."""
-    batch: Annotated[int, Field(ge=2, le=4096)] = 32
+    batch: Annotated[int, Field(ge=4, le=4096)] = 32
     """Pictures per step, at most: a pass is cut into nearly equal batches, so that no batch norm sees a rest of one."""
     batch_norm: Literal["adapt", "frozen"] = "adapt"
     """While everything is taught: adapt = statistics of the batch, as in "the entire network was fine-tuned"; frozen =

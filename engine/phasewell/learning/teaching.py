@@ -1,0 +1,160 @@
+"""One network at work: passes that teach it, and what it makes of the validation frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from phasewell.errors import InputError
+from phasewell.learning.passes import Workplace, cut_batches, flip, read_features, read_logits, seed_of
+from phasewell.networks import split_parameters
+from phasewell.networks.network import HEAD, Network
+from phasewell.networks.pictures import PictureNetwork
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from phasewell.learning.pictures import LabelledPictures
+    from phasewell.learning.recipe import TrainingRecipe
+
+Step = Literal["head", "tune"]
+
+
+class DivergedError(InputError):
+    """The loss is no longer finite (65): the rates are too high for these pictures."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training frames: mean cross-entropy and accuracy while it taught; after it, on validation."""
+
+    step: Step
+    number: int  # from 1, within its step
+    loss: float
+    accuracy: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+@dataclass
+class Teaching:
+    """One network at work: passes that teach it, and what it makes of the validation frames."""
+
+    served: PictureNetwork
+    pictures: LabelledPictures
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64] | None
+    recipe: TrainingRecipe
+    workplace: Workplace
+    stop: Callable[[], None]
+    features: dict[str, torch.Tensor] = field(default_factory=dict)  # pooled, (variants, n, maps), of the step head
+
+    @property
+    def network(self) -> Network:
+        """The network without the scaling of its pictures."""
+        network: Any = self.served.network
+        found: Network = network
+        return found
+
+    @property
+    def variants(self) -> int:
+        """How many flips of a picture there are."""
+        return 4 if self.recipe.augmentation == "flips" else 1
+
+    def begin(self, step: Step) -> torch.optim.Adam:
+        """Make ready for a step: its optimiser, and for the head the features of every frame."""
+        self.features = {}
+        head = split_parameters(self.network)[1]
+        if step == "head":
+            for name, frames, variants in (
+                ("training", self.training, self.variants),
+                ("validation", self.validation, 1),
+            ):
+                if frames is not None:
+                    self.features[name] = read_features(
+                        self.served, self.pictures.pictures, frames, self.workplace, variants, self.stop
+                    )
+        taught = head if step == "head" else list(self.network.parameters())
+        groups = [
+            {"params": [one for one in taught if one.ndim > 1], "weight_decay": self.recipe.l2},  # Adam + L2
+            {"params": [one for one in taught if one.ndim == 1], "weight_decay": 0.0},  # biases, batch norm
+        ]
+        return torch.optim.Adam(
+            groups, lr=self.recipe.head_rate if step == "head" else self.recipe.tune_rate, fused=True
+        )
+
+    def teach(self, step: Step, number: int, optimiser: torch.optim.Adam) -> tuple[float, float]:
+        """Make one pass over the training frames; return the mean loss and the accuracy while it went on."""
+        draw = np.random.Generator(np.random.PCG64(seed_of(self.recipe.seed, step, number, "order")))
+        count = len(self.training)
+        order = np.argsort(draw.random(count), kind="stable")
+        variants = torch.from_numpy((draw.random(count) * self.variants).astype(np.int64))
+        targets = torch.from_numpy(self.pictures.targets[self.training]).to(self.workplace.device)
+        self._set_mode(step)
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.workplace.device)
+        right = torch.zeros((), dtype=torch.int64, device=self.workplace.device)
+        with self.workplace.seeded(seed_of(self.recipe.seed, step, number, "dropout")):
+            for first, last in cut_batches(count, self.recipe.batch):
+                self.stop()
+                rows = order[first:last]
+                with self.workplace.autocast():
+                    logits = self._logits(step, rows, variants[rows]).float()
+                wanted = targets[torch.from_numpy(rows).to(self.workplace.device)]
+                loss = torch.nn.functional.cross_entropy(logits, wanted)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                loss_sum += loss.detach() * len(rows)
+                right += (logits.argmax(1) == wanted).sum()
+        return float(loss_sum) / count, int(right) / count
+
+    def judge(self, step: Step) -> tuple[float, float] | tuple[None, None]:
+        """Return the mean cross-entropy and the accuracy on the validation frames, None without."""
+        if self.validation is None:
+            return None, None
+        if step == "head":
+            self.network.eval()
+            with torch.inference_mode(), self.workplace.autocast():
+                found = self.network.classify(self.features["validation"][0][:, :, None, None]).float().cpu().numpy()
+        else:
+            found = read_logits(self.served, self.pictures.pictures, self.validation, self.workplace)
+        logits = found.astype(np.float64)
+        targets = self.pictures.targets[self.validation]
+        shifted = logits - logits.max(1, keepdims=True)
+        losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(targets)), targets]
+        return float(losses.mean()), float((logits.argmax(1) == targets).mean())
+
+    def weights(self, step: Step) -> dict[str, torch.Tensor]:
+        """Return what a step changes, by state-dict key: the tensors themselves."""
+        state: dict[str, torch.Tensor] = self.network.state_dict()
+        return {name: value for name, value in state.items() if step == "tune" or name.startswith(HEAD)}
+
+    def restore(self, weights: dict[str, torch.Tensor]) -> None:
+        """Give the network the values of some keys."""
+        state = self.network.state_dict()
+        for name, value in weights.items():
+            state[name].copy_(value)
+
+    def _set_mode(self, step: Step) -> None:
+        self.network.eval()
+        if step == "head":
+            self.network.dense.train()  # dropout
+            return
+        self.network.train()
+        if self.recipe.batch_norm == "frozen":
+            for module in self.network.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    module.eval()
+
+    def _logits(self, step: Step, rows: NDArray[np.int64], variants: torch.Tensor) -> torch.Tensor:
+        if step == "head":
+            where = self.workplace.device
+            chosen = self.features["training"][variants.to(where), torch.from_numpy(rows).to(where)]
+            return self.network.classify(chosen[:, :, None, None])
+        pictures = self.workplace.put(self.pictures.pictures[self.training[rows]])
+        logits: torch.Tensor = self.served(flip(pictures, variants) if self.variants > 1 else pictures)
+        return logits

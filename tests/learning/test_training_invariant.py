@@ -1,0 +1,203 @@
+"""Training: the same bits after a kill as without, only the head moves in its step, the best pass is kept."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from phasewell.errors import InputError, UsageError
+from phasewell.learning import (
+    DivergedError,
+    LabelledPictures,
+    TrainingRecipe,
+    frames_of,
+    predict_pictures,
+    train_network,
+)
+from phasewell.learning.teaching import Teaching
+from phasewell.learning.training import Trained
+from phasewell.networks import make_network
+
+TRAINING, VALIDATION = ("H1", "H2", "L1", "L2"), ("H3", "L3")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Bits follow from the number of threads; one is fastest for so small a network."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def train(striped: LabelledPictures, recipe: TrainingRecipe, **more: Any) -> Trained:
+    sides = frames_of(striped, TRAINING), frames_of(striped, VALIDATION)
+    return train_network("densenet13", striped, *sides, recipe, "cpu", **more)
+
+
+def same(a: Trained, b: Trained) -> bool:
+    first, second = a.network.state_dict(), b.network.state_dict()
+    return a.to_dict() == b.to_dict() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def whole(striped: LabelledPictures, short: TrainingRecipe) -> Trained:
+    torch.set_num_threads(1)
+    return train(striped, short)
+
+
+def test_a_network_learns_stripes(striped: LabelledPictures) -> None:
+    recipe = TrainingRecipe(dense=(), dropout=0, head_epochs=0, tune_epochs=8, tune_rate=2e-3, batch=8)
+    trained = train(striped, recipe)
+    logits = predict_pictures(trained.served(), striped.pictures, frames_of(striped, VALIDATION), "cpu")
+    assert (logits.argmax(1) == striped.targets[frames_of(striped, VALIDATION)]).mean() >= 0.9
+    assert trained.best_epoch is not None
+    best = trained.history[trained.best_epoch]
+    assert best.validation_loss == min(epoch.validation_loss or 0.0 for epoch in trained.history)
+    shown = logits.astype(np.float64)[:, 1] - logits[:, 0]
+    targets = striped.targets[frames_of(striped, VALIDATION)]
+    by_hand = np.log1p(np.exp(np.where(targets == 1, -shown, shown))).mean()
+    assert best.validation_loss == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_a_seed_gives_the_same_weights(striped: LabelledPictures, short: TrainingRecipe, whole: Trained) -> None:
+    torch.manual_seed(99)  # the caller's numbers do not enter, and go on as if nothing had been drawn
+    before = torch.get_rng_state()
+    assert same(train(striped, short), whole)
+    assert torch.equal(torch.get_rng_state(), before)
+    other = train(striped, short.model_copy(update={"seed": 5}))
+    assert not torch.equal(other.network.classifier.weight, whole.network.classifier.weight)
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3, 4])
+def test_stopped_anywhere_it_ends_with_the_same_bits(
+    striped: LabelledPictures, short: TrainingRecipe, whole: Trained, tmp_path: Path, passes: int
+) -> None:
+    batches = 0
+
+    def stop() -> None:
+        nonlocal batches
+        batches += 1
+        if batches > 5 + 3 * passes:  # 2 + 1 of reading features, then 3 in each pass: in the middle of one
+            raise KeyboardInterrupt
+
+    path = tmp_path / "course.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train(striped, short, checkpoint=path, stop=stop, checkpoint_interval_s=0)
+    seen: list[Any] = []
+    resumed = train(striped, short, checkpoint=path, progress=seen.append, checkpoint_interval_s=0)
+    assert 0 < len(seen) < len(whole.history)
+    assert same(resumed, whole)
+    ended: list[Any] = []
+    assert same(train(striped, short, checkpoint=path, progress=ended.append), whole)
+    assert not ended
+
+
+_KILLED = """
+import os, pickle, signal, sys
+import torch
+from phasewell.learning import train_network
+torch.set_num_threads(1)
+arguments, checkpoint, passes = pickle.load(open(sys.argv[1], "rb"))
+seen = []
+def progress(epoch):
+    seen.append(epoch)
+    if len(seen) == passes:
+        os.kill(os.getpid(), signal.SIGKILL)
+train_network(*arguments, "cpu", checkpoint=checkpoint, progress=progress, checkpoint_interval_s=0)
+"""
+
+
+def test_killed_it_ends_with_the_same_bits(
+    striped: LabelledPictures, short: TrainingRecipe, whole: Trained, tmp_path: Path
+) -> None:
+    import pickle
+
+    path, given = tmp_path / "course.safetensors", tmp_path / "given"
+    sides = frames_of(striped, TRAINING), frames_of(striped, VALIDATION)
+    given.write_bytes(pickle.dumps((("densenet13", striped, *sides, short), path, 3)))
+    killed = subprocess.run([sys.executable, "-c", _KILLED, given], check=False)
+    assert killed.returncode == -9
+    (tmp_path / f".{path.name}.1.ab.partial").write_bytes(b"left by a kill while writing")
+    assert same(train(striped, short, checkpoint=path), whole)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [path.name, "given"]
+
+
+def test_only_the_head_moves_in_its_step(striped: LabelledPictures) -> None:
+    recipe = TrainingRecipe(dense=(8,), head_epochs=3, tune_epochs=0, batch=8, seed=1)
+    trained = train(striped, recipe)
+    fresh = make_network("densenet13", 2, (8,), recipe.dropout, 1).state_dict()
+    moved = {name for name, value in trained.network.state_dict().items() if not torch.equal(value, fresh[name])}
+    assert moved == {"dense.0.weight", "dense.0.bias", "classifier.weight", "classifier.bias"}
+
+
+@pytest.mark.parametrize("kept", ["adapt", "frozen"])
+def test_statistics_of_batch_norm_move_only_when_asked(striped: LabelledPictures, kept: Any) -> None:
+    recipe = TrainingRecipe(dense=(), head_epochs=0, tune_epochs=1, batch_norm=kept)
+    state = train(striped, recipe).network.state_dict()
+    at_rest = all(
+        torch.equal(value, torch.zeros_like(value)) for name, value in state.items() if "running_mean" in name
+    )
+    assert at_rest == (kept == "frozen")
+
+
+def test_patience_ends_a_step_and_the_best_pass_is_kept(striped: LabelledPictures) -> None:
+    recipe = TrainingRecipe(dense=(), dropout=0, head_epochs=0, tune_epochs=40, tune_rate=1e-2, patience=2, batch=8)
+    trained = train(striped, recipe)
+    assert trained.best_epoch is not None
+    assert len(trained.history) == trained.best_epoch + 1 + 2 < 40
+    best = trained.history[trained.best_epoch]
+    logits = predict_pictures(trained.served(), striped.pictures, frames_of(striped, VALIDATION), "cpu")
+    assert (logits.argmax(1) == striped.targets[frames_of(striped, VALIDATION)]).mean() == best.validation_accuracy
+
+
+def test_without_validation_every_pass_is_made(striped: LabelledPictures, short: TrainingRecipe) -> None:
+    trained = train_network("densenet13", striped, frames_of(striped, TRAINING), None, short, "cpu")
+    assert [(epoch.step, epoch.number) for epoch in trained.history] == [
+        ("head", 1), ("head", 2), ("tune", 1), ("tune", 2), ("tune", 3),
+    ]  # fmt: skip
+    assert trained.best_epoch is None
+    assert trained.to_dict()["pretrained"] is False
+    assert all(epoch.validation_loss is None for epoch in trained.history)
+
+
+def test_checkpoints_of_others_and_damaged_ones_are_refused(
+    striped: LabelledPictures, short: TrainingRecipe, tmp_path: Path
+) -> None:
+    path = tmp_path / "course.safetensors"
+    train(striped, short, checkpoint=path)
+    with pytest.raises(UsageError, match="of another training: recipe is"):
+        train(striped, short.model_copy(update={"l2": 0.1}), checkpoint=path)
+    swapped = frames_of(striped, VALIDATION), frames_of(striped, TRAINING)
+    with pytest.raises(UsageError, match="of another training: data_sha256 is"):
+        train_network("densenet13", striped, *swapped, short, "cpu", checkpoint=path)
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="do not have the SHA-256"):
+        train(striped, short, checkpoint=path)
+    path.write_bytes(data[:100])
+    with pytest.raises(InputError, match="damaged"):
+        train(striped, short, checkpoint=path)
+
+
+def test_what_cannot_be_taught_is_refused(striped: LabelledPictures, short: TrainingRecipe) -> None:
+    with pytest.raises(InputError, match="line H1 has frames on both sides"):
+        train_network("densenet13", striped, np.arange(0, 36, 2), np.arange(1, 36, 2), short, "cpu")
+    tiny = LabelledPictures(striped.pictures[:, :9, :9], striped.lines, striped.targets, striped.classes, striped.keys)
+    with pytest.raises(InputError, match="cannot read pictures of 9 x 9 px"):
+        train(tiny, short)
+
+
+def test_a_loss_that_is_not_finite_ends_it(
+    striped: LabelledPictures, short: TrainingRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Teaching, "judge", lambda *_: (float("nan"), 0.5))
+    with pytest.raises(DivergedError, match="not finite in pass 1 of step head; lower head_rate"):
+        train(striped, short)
