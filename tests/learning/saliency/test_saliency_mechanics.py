@@ -96,7 +96,7 @@ def test_a_study_is_one_document_with_pictures(spots: PictureNetwork, spotted: n
     assert document["frames"] == {"true positive": 2, "true negative": 2}
     assert document["recipe"]["threshold"] == 0.5
     lrp = document["methods"]["lrp"]
-    assert lrp["reading_1"]["means"][0] > lrp["reading_1"]["means"][1] == 0
+    assert lrp["reading_1"]["test"]["mean"][0] > lrp["reading_1"]["test"]["mean"][1] == 0
     assert set(lrp) == {"reading_1", "reading_2", "randomisation", "removal"}
     shown = {(one.group, one.method): one for one in found.overlays}
     assert len(shown) == len(found.overlays) == 2 * (1 + len(METHODS))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from phasewell.errors import InputError, UsageError
+from phasewell.learning.metrics import TTest, unpaired_t
 from phasewell.learning.saliency.recipe import SaliencyRecipe
 
 if TYPE_CHECKING:
@@ -64,18 +65,15 @@ class ScoreComparison:
     """Pixel scores of two groups of frames: figure 5's distributions, and an unpaired two-tailed t test (item K23)."""
 
     names: tuple[str, str]
-    counts: tuple[int, int]  # frames
-    means: tuple[float | None, float | None]
-    sds: tuple[float | None, float | None]  # ddof 1
-    t: float | None  # None where a group has under two frames or nothing varies
-    p: float | None
-    equal_variance: bool
-    edges: tuple[float, ...]
-    densities: tuple[tuple[int, ...], tuple[int, ...]]  # frames per bin
+    test: TTest  # counts, means and SDs as well
+    edges: tuple[float, ...]  # of bins, over 0..1
+    counts: tuple[tuple[int, ...], tuple[int, ...]]  # frames per bin
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a report shows, as JSON holds it."""
-        return asdict(self) | {"unit": "frames; frames of one line are not independent, so p is no claim about lines"}
+        return asdict(self) | {
+            "unit": "frames; frames of one line are not independent: p says nothing of further lines"
+        }
 
 
 def compare_scores(
@@ -85,31 +83,7 @@ def compare_scores(
     equal_variance: bool = True,
 ) -> ScoreComparison:
     """Compare scores (n,) and (m,) in 0..1 by Student's t (paper K does not say that variances differ), or Welch's."""
-    from scipy import stats
-
-    groups = (np.asarray(first, np.float64), np.asarray(second, np.float64))
-    t = p = None
-    if min(map(len, groups)) > 1 and any(np.ptp(group) > 0 for group in groups):
-        found = stats.ttest_ind(*groups, equal_var=equal_variance)
-        t, p = float(found.statistic), float(found.pvalue)
     edges = np.linspace(0, 1, BINS + 1)
-    densities = tuple(tuple(map(int, np.histogram(group, edges)[0])) for group in groups)
-    return ScoreComparison(
-        names=names,
-        counts=(len(groups[0]), len(groups[1])),
-        means=(_mean(groups[0]), _mean(groups[1])),
-        sds=(_sd(groups[0]), _sd(groups[1])),
-        t=t,
-        p=p,
-        equal_variance=equal_variance,
-        edges=tuple(map(float, edges)),
-        densities=(densities[0], densities[1]),
-    )
-
-
-def _mean(values: NDArray[np.float64]) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _sd(values: NDArray[np.float64]) -> float | None:
-    return float(values.std(ddof=1)) if len(values) > 1 else None
+    counts = [tuple(map(int, np.histogram(group, edges)[0])) for group in (first, second)]
+    test = unpaired_t(first, second, equal_variance)
+    return ScoreComparison(names, test, tuple(map(float, edges)), (counts[0], counts[1]))

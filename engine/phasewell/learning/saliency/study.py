@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from phasewell.errors import InputError
+from phasewell.learning.metrics import THRESHOLD
 from phasewell.learning.saliency.explanation import explain
 from phasewell.learning.saliency.overlay import draw_overlay
 from phasewell.learning.saliency.recipe import METHODS, Method, SaliencyRecipe
@@ -75,7 +76,7 @@ def study_saliency(
 ) -> SaliencyStudy:
     """Explain true positives and true negatives among labelled pictures (two classes, the second is positive).
 
-    `probabilities` (frames,) float64 of the positive class; a frame is called positive at 0.5. `target` "predicted"
+    `probabilities` (frames,) float64 of the positive class; a frame is called positive above 0.5. `target` "predicted"
     explains each frame's own class, "positive" asks of both groups what speaks for the positive class. Of a group with
     more than `most` frames, that many are drawn by `seed`; `examples` of each, the surest, become overlays, and
     `checked` of each go through randomisation and deletion. Raises InputError when there is neither group.
@@ -119,7 +120,7 @@ def _groups(labelled: LabelledPictures, probabilities: NDArray[np.float64]) -> d
             f"saliency: {len(labelled.classes)} classes, probabilities {probabilities.shape} for {len(labelled.lines)} "
             "frames; expected two classes and one probability of the second per frame"
         )
-    positive, called = labelled.targets == 1, probabilities >= 0.5
+    positive, called = labelled.targets == 1, probabilities > THRESHOLD
     return {
         name: np.flatnonzero(rows) for name, rows in zip(GROUPS, (positive & called, ~positive & ~called), strict=True)
     }
