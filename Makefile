@@ -48,6 +48,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes
 	$(VENV)-peers/bin/python benchmarks/engine.py build/bench/engine
 	$(BIN)/python benchmarks/ingest.py build/bench/ingest
 	$(BIN)/python benchmarks/executors.py build/bench/executors
+	$(BIN)/python benchmarks/requirement.py build/bench/requirement
 	$(BIN)/python benchmarks/readme_table.py
 
 soak: $(VENV)/.dev         ## 21,120 frames through one run: memory and rate from the first to the last (22 GB of disk)

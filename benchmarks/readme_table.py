@@ -101,6 +101,7 @@ def speed() -> list[str]:
         elif row["boundary"].startswith("labels and adjusted"):
             lines.append(_rate(f"12 descriptors of given labels ({peer})", row["cells_per_s"], row, "cells/s"))
     lines += whole_runs()
+    lines += networks()
     for row in read_rows("simulation"):
         if row["boundary"].startswith("arguments to plate store"):
             lines.append(_rate("simulate a plate of 15 hours, arguments to shards", row["frames_per_second"], row))
@@ -126,6 +127,23 @@ def whole_runs() -> list[str]:
             lines.append(
                 _rate("ingest of uncompressed TIFF into the plate store, with fsync", row["frames_per_s"], row)
             )
+    return lines
+
+
+def networks() -> list[str]:
+    """Return the rates with a network, and the verdict on the one boundary that is required."""
+    lines = []
+    rows = read_rows("requirement")
+    for row in rows:
+        if row["measured"] == "boundary" and row["boundary"] == "preprocessing + network" and row["frames_per_s"]:
+            what = f"frames to logits: {row['engine']}, batch {row['batch_frames']}"
+            lines.append(_rate(what, row["frames_per_s"], row))
+    for row in rows:
+        if row["measured"] == "verdict":
+            bound = f"{row['reached_share']:.0%} of what its parts allow on the same cores"
+            asked = f"required > {row['required_frames_per_s']:.0f} frames/s **{row['state']}** ({bound})"
+            what = f"store to tables with a DenseNet121 score of every frame: {asked}"
+            lines.append(_rate(what, row["frames_per_s"], row))
     return lines
 
 

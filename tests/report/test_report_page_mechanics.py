@@ -182,7 +182,8 @@ def test_runs_with_little_or_odd_content_have_all_sections(
     parsed = parse(render(compose(make(wells, times, fields, **options))))
     names = [a["id"] for tag, a in parsed.elements if tag == "section" and a.get("id")]
     assert names == [
-        "summary", "plate", "gallery", "growth", "descriptors", "scores", "potency", "quality", "agreement", "provenance"
+        "summary", "plate", "gallery", "growth", "descriptors", "scores", "potency", "quality", "agreement",
+        "provenance",
     ]  # fmt: skip
 
 

@@ -1,0 +1,37 @@
+"""What `phasewell bench` says of this machine: every boundary with its parity, and the verdict on the required one.
+
+Usage: python benchmarks/requirement.py FOLDER [--quick] on an idle machine. FOLDER's disk is what is measured.
+--quick writes no rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from phasewell.bench import run_bench
+from phasewell.bench.text import describe_document
+from rows import write_rows
+
+
+def main() -> int:
+    """Measure, print, and write results/requirement.jsonl."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--quick", action="store_true", help="few frames and repeats, no rows written")
+    arguments = parser.parse_args()
+    document = run_bench(quick=arguments.quick, folder=arguments.folder, say=lambda line: print(line, file=sys.stderr))
+    print(describe_document(document))
+    rows: list[dict[str, Any]] = [{"measured": "boundary", **row.model_dump(mode="json")} for row in document.rows]
+    rows += [{"measured": "ceiling", **asdict(ceiling)} for ceiling in document.ceilings]
+    rows.append({"measured": "verdict", **document.verdict.model_dump(mode="json")})
+    if not arguments.quick:
+        print(write_rows("requirement", rows, "pyarrow", "zarr", "torch", "openvino"))
+    return document.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
