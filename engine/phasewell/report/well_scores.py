@@ -236,7 +236,7 @@ def _histogram(content: Content, scores: RunScores) -> Figure:
         title = f"Probability of {scores.classes[place]}"
         base = alt.Chart(inline([row for row in rows if row["class"] == scores.classes[place]]))
         bars = base.mark_bar(opacity=0.55, cornerRadius=1).encode(
-            x=alt.X("low:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(grid=False)),
+            x=alt.X("low:Q", bin="binned", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(grid=False)),
             x2="high:Q",
             y=alt.Y("share:Q", title="Share of scored frames (%)", stack=None),
             color=colour,
