@@ -10,7 +10,7 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -37,6 +37,29 @@ class GateRecord(BaseModel):
     logits: tuple[tuple[float, ...], ...]  # (pictures, classes)
 
 
+class TrainingRecord(BaseModel):
+    """How the weights were learned, from what, and how well they did on lines they never saw."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    plate: str
+    simulated: bool
+    frames: dict[str, Any]  # which frames became pictures, how many of each line, what was left out and why
+    data_sha256: Sha256  # of pictures, targets and lines of both sides
+    code_version: str
+    recipe: dict[str, Any]  # phasewell.learning.TrainingRecipe
+    weights_sha256: Sha256 | None  # of the file that the convolutions began from
+    precision: str  # of the training; its device is "cpu" or "cuda"
+    device: str
+    training_lines: tuple[str, ...]
+    validation_lines: tuple[str, ...]  # they chose the pass that was kept
+    test_lines: tuple[str, ...]  # no choice has seen them
+    passes: int
+    best_epoch: int | None  # place of the kept pass, from 0; null: the last one, none was compared
+    evaluated_on: Literal["test", "validation"] | None  # validation is optimistic: it chose the pass
+    evaluation: dict[str, Any] | None
+
+
 class ModelCard(BaseModel):
     """All that must be known to use a model: what it is, what it wants to see, and which files belong to it."""
 
@@ -57,6 +80,7 @@ class ModelCard(BaseModel):
     channels: Literal["replicate"] = "replicate"  # the grey picture in every channel
     mean: tuple[float, ...]  # per channel, of pictures in 0..1
     std: tuple[float, ...]
+    training: TrainingRecord | None = None  # null: never trained, or made elsewhere
     gate: GateRecord
     sha256: dict[Literal["weights.safetensors", "model.onnx"], Sha256]
 

@@ -23,18 +23,20 @@ class LineSplit(NamedTuple):
     held_out: tuple[str, ...]
 
 
-def choose_test_lines(class_of_line: Mapping[str, int], per_class: int = 1, seed: int = 0) -> tuple[str, ...]:
+def choose_test_lines(
+    class_of_line: Mapping[str, int], per_class: int = 1, seed: int = 0, left: int = 2
+) -> tuple[str, ...]:
     """Return lines that no fold sees, `per_class` of each class: paper K keeps one high and one low line apart (K7).
 
     Which ones is decided by the digest of seed and name, the same on every machine. Raises InputError when fewer than
-    two lines of a class would be left: without them no fold can be made.
+    `left` lines of a class would remain: without two no fold can be made.
     """
     by_class = _lines_by_class(class_of_line)
     for place, lines in by_class.items():
-        if len(lines) < per_class + 2:
+        if len(lines) < per_class + left:
             raise InputError(
-                f"class {place}: {len(lines)} lines ({', '.join(lines)}); {per_class} test lines leave fewer than two "
-                "to learn from and judge by: give more lines, or fewer test lines"
+                f"class {place}: {len(lines)} lines ({', '.join(lines)}); with {per_class} for the test fewer than "
+                f"{left} are left to learn from and judge by: give more lines, or fewer test lines"
             )
     return tuple(sorted(line for lines in by_class.values() for line in _shuffled(lines, seed, "test")[:per_class]))
 

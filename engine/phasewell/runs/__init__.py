@@ -21,6 +21,7 @@ _PUBLIC = {
     "simulate": "phasewell.runs.simulated_plates",
     "simulate_lines": "phasewell.runs.simulated_plates",
     "status": "phasewell.runs.monitor",
+    "train_model": "phasewell.runs.training",
 }
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "simulate",
     "simulate_lines",
     "status",
+    "train_model",
 ]
 
 if TYPE_CHECKING:
@@ -45,5 +47,6 @@ if TYPE_CHECKING:
     from phasewell.runs.monitor import status
     from phasewell.runs.planning import Plan, plan
     from phasewell.runs.run_profile import profile
+    from phasewell.runs.training import train_model
 
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

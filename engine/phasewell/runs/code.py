@@ -37,6 +37,15 @@ _SCORES_SOURCES = (
     "tables/parts.py",
     "tables/score_parts.py",
 )
+# everything between the 8-bit pixels and a picture that a network learns from
+_PICTURES_SOURCES = (
+    "inference/framing.py",
+    "inference/preparation.py",
+    "inference/scoring.py",
+    "runs/labelled_frames.py",
+)
+# everything between those pictures and the weights
+_TRAINING_SOURCES = (*_PICTURES_SOURCES, "learning", "networks", "runs/training.py")
 _SCORES_KERNELS = ("grid.cuh", "cnn_input.cuh", "gpu.py", "launching.py")
 _KERNEL_SUFFIXES = {".py", ".cuh", ".cpp"}
 
@@ -50,8 +59,23 @@ def code_version() -> str:
 @functools.cache
 def scores_code_version() -> str:
     """Return the same for scores."""
-    kernels = (source for source in _kernel_sources() if source[1].name in _SCORES_KERNELS)
-    return _digest([*_engine_sources(_SCORES_SOURCES), *kernels])
+    return _digest([*_engine_sources(_SCORES_SOURCES), *_picture_kernels()])
+
+
+@functools.cache
+def pictures_code_version() -> str:
+    """Return the same for the pictures that networks learn from."""
+    return _digest([*_engine_sources(_PICTURES_SOURCES), *_picture_kernels()])
+
+
+@functools.cache
+def training_code_version() -> str:
+    """Return the same for weights that were learned."""
+    return _digest([*_engine_sources(_TRAINING_SOURCES), *_picture_kernels()])
+
+
+def _picture_kernels() -> Iterator[tuple[str, Path]]:
+    return (source for source in _kernel_sources() if source[1].name in _SCORES_KERNELS)
 
 
 def _digest(sources: list[tuple[str, Path]]) -> str:
