@@ -246,7 +246,7 @@ def _open_study(path: Path, identity: dict[str, Any]) -> Study:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    # its log tells of every trial, as `progress` does, and warns that without greenlet a suggestion takes up to a second
+    # its log tells of every trial, as `progress` does, and that without greenlet a suggestion takes up to a second
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         study = optuna.create_study(
