@@ -21,7 +21,7 @@ from phasewell.plate import FrameKey
 from phasewell.quality import finish_quality
 from phasewell.runs.assembly import MeasuredFrame
 from phasewell.runs.measuring import list_frames, measure_batch, measure_resident, settle_frames, take_frames
-from phasewell.runs.scoring import Scorer, Shown
+from phasewell.runs.scoring import ScoredFrame, Scorer, Shown
 
 OUT_OF_MEMORY = "gpu_oom"  # why a frame is quarantined
 _Measure = Callable[[FrameBatch, Collection[FrameKey]], list[MeasuredFrame]]
@@ -41,6 +41,7 @@ class GpuLane:
         self._kernels = device.kernels  # None for the engine `arrays`, which takes memory and streams as CuPy does
         self._stream = self._kernels.new_stream() if self._kernels else None
         self._kept: dict[str, Any] = {}  # arrays on the device, by what they hold
+        self._resident: tuple[FrameKey, ...] = ()  # the frames whose pixels lie there
 
     def measure(self, batch: FrameBatch, labelled: Collection[FrameKey]) -> tuple[list[MeasuredFrame], Sequence[str]]:
         """See `Lane`."""
@@ -61,12 +62,28 @@ class GpuLane:
         return found, notes
 
     def show(self, batch: FrameBatch, scorer: Scorer) -> Shown:
-        """See `Lane`."""
-        return scorer.show(self._device.put(batch.pixels), batch.keys, self._device)
+        """See `Lane`. Pixels that `measure` left on the device are not copied again."""
+        try:
+            return self._show(batch, scorer)
+        except OutOfMemory:
+            self.release()  # pictures take a sixteenth of what frames took
+        try:
+            return self._show(batch, scorer)
+        except OutOfMemory as error:
+            failures = tuple(ScoredFrame(key, OUT_OF_MEMORY, failure=f"{key}\n{error}") for key in batch.keys)
+            return Shown((), None, failures)
+
+    def _show(self, batch: FrameBatch, scorer: Scorer) -> Shown:
+        if batch.keys == self._resident:
+            there = self._kept["pixels"][: len(batch)]
+        else:
+            there = (self._kernels or self._device).put(batch.pixels)
+        return scorer.show(there, batch.keys, self._device)
 
     def release(self) -> None:
         """Give back the memory of the device."""
         self._kept.clear()
+        self._resident = ()
         if self._kernels:
             self._kernels.release(self._stream)
         else:
@@ -87,6 +104,7 @@ class GpuLane:
             with gpu_errors():
                 return measure_batch(batch, self._device, self._config, labelled)
         resident = self._array("pixels", np.uint8, len(batch))
+        self._resident = ()
         self._kernels.put_into(batch.pixels, resident, stream=self._stream)
         labels = self._array("labels", np.int32, len(batch)) if any(key in labelled for key in batch.keys) else None
         there = FrameBatch(resident, batch.pixel_size_um, batch.keys)
@@ -94,6 +112,7 @@ class GpuLane:
         sums, cells = measure_resident(
             there, labels, self._kernels, config.background, config.segmentation, self._stream
         )
+        self._resident = batch.keys  # the tables have come back, so the copy has ended
         kept = self._fetch_labels(batch.keys, labels, labelled)
         quality = finish_quality(sums.by_name(), self._shape)
         return list_frames(batch, quality, cells, range(len(batch)), kept, config)

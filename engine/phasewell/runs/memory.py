@@ -76,6 +76,14 @@ def projected_gpu_bytes(frame_shape: tuple[int, int], recipe: Recipe, half: int,
     return GPU_CONTEXT_BYTES + lanes * lane
 
 
+def projected_gpu_session_bytes(weights_bytes: int, picture_px: int, pictures: int) -> int:
+    """Return what a session takes of a GPU for `pictures` at once: libraries and their scratch, weights, maps.
+
+    Assumed, not measured: maps as on a CPU, and half a gigabyte for the libraries.
+    """
+    return 500_000_000 + 2 * weights_bytes + pictures * picture_px * SESSION_BYTES_PER_PX
+
+
 def projected_array_gpu_bytes(frame_shape: tuple[int, int], lanes: int, frames: int) -> int:
     """Return the same for the engine `arrays`."""
     return GPU_CONTEXT_BYTES + lanes * frames * frame_shape[0] * frame_shape[1] * ARRAY_BYTES_PER_PX

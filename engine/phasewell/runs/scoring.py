@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from phasewell_kernels.failures import OutOfMemory
 
 from phasewell.config import Config
 from phasewell.device import Device
@@ -142,6 +143,8 @@ class Scorer:
         """Return the pictures of frames (frames, height, width) that lie on the device."""
         try:
             return Shown(tuple(keys), show_frames(pixels, self._plan.framing, self._plan.mode, device))  # type: ignore[arg-type]
+        except OutOfMemory:  # of a GPU: no frame is at fault
+            raise
         except Exception as error:
             if isinstance(error, PhasewellError) and not isinstance(error, InputError):
                 raise

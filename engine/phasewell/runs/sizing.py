@@ -18,6 +18,7 @@ from phasewell.runs.memory import (
     kernel_scratch_bytes,
     projected_array_gpu_bytes,
     projected_gpu_bytes,
+    projected_gpu_session_bytes,
     projected_session_bytes,
     projected_task_bytes,
 )
@@ -57,7 +58,7 @@ def size_run(plate: Plate, config: Config, device: Device) -> Sizes:
         return Sizes(workers, threads, frames, bytes_of(threads), 0)
     own = config.compute.executor == "dask-cuda"  # a GPU each; processes of the executor dask share one
     facts = [Device(f"cuda:{device.index + i}").facts() for i in range(workers if own else 1)]
-    gpu_bytes_of = _gpu_bytes_of(plate, config)
+    gpu_bytes_of = _gpu_bytes_of(plate, config, device)
     threads, frames = min(fit_gpu(each, 1 if own else workers, device.batch_frames, gpu_bytes_of) for each in facts)
     return Sizes(workers, threads, frames, bytes_of(threads, frames), gpu_bytes_of(threads, frames))
 
@@ -142,15 +143,23 @@ def _host_bytes(plate: Plate, config: Config, device: Device, threads: int, fram
 
 
 def _session_bytes(plate: Plate, config: Config, threads: int) -> int:
+    model = _model_sizes(plate, config)
+    return projected_session_bytes(*model, threads) if model else 0
+
+
+def _model_sizes(plate: Plate, config: Config) -> tuple[int, int] | None:
+    """Return the bytes of the weights and the pixels of a frame's pictures; None without a model."""
     if config.inference.model is None:
-        return 0
+        return None
     weights = read_model(config.inference.model).weights.stat().st_size
-    return projected_session_bytes(weights, plate.frame_shape[0] * plate.frame_shape[1] // 16, threads)
+    return weights, plate.frame_shape[0] * plate.frame_shape[1] // 16
 
 
-def _gpu_bytes_of(plate: Plate, config: Config) -> Callable[[int, int], int]:
+def _gpu_bytes_of(plate: Plate, config: Config, device: Device) -> Callable[[int, int], int]:
+    model = _model_sizes(plate, config)
+    session = projected_gpu_session_bytes(*model, device.batch_frames) if model else 0
     if config.compute.engine == "arrays":
-        return lambda lanes, frames: projected_array_gpu_bytes(plate.frame_shape, lanes, frames)
+        return lambda lanes, frames: session + projected_array_gpu_bytes(plate.frame_shape, lanes, frames)
     recipe = make_recipe(config.segmentation, plate.pixel_size_um)
     half = kernel_half_px(config.background, plate.pixel_size_um, *plate.frame_shape)
-    return lambda lanes, frames: projected_gpu_bytes(plate.frame_shape, recipe, half, lanes, frames)
+    return lambda lanes, frames: session + projected_gpu_bytes(plate.frame_shape, recipe, half, lanes, frames)
