@@ -23,6 +23,7 @@ from phasewell.learning import (
 from phasewell.learning.teaching import Teaching
 from phasewell.learning.training import Trained
 from phasewell.networks import make_network
+from phasewell.networks.pictures import PictureNetwork
 
 TRAINING, VALIDATION = ("H1", "H2", "L1", "L2"), ("H3", "L3")
 
@@ -201,3 +202,32 @@ def test_a_loss_that_is_not_finite_ends_it(
     monkeypatch.setattr(Teaching, "judge", lambda *_: (float("nan"), 0.5))
     with pytest.raises(DivergedError, match="not finite in pass 1 of step head; lower head_rate"):
         train(striped, short)
+
+
+def test_bf16_rounds_the_work_and_not_the_weights(striped: LabelledPictures, whole: Trained) -> None:
+    trained = train(striped, whole.recipe.model_copy(update={"precision": "bf16"}))
+    assert trained.to_dict()["precision"] == "bf16"
+    assert {value.dtype for value in trained.network.parameters()} == {torch.float32}
+    assert trained.history[-1].loss != whole.history[-1].loss
+    assert trained.history[-1].loss == pytest.approx(whole.history[-1].loss, rel=0.1)
+
+
+def test_the_loss_and_l2_are_what_they_are_called(striped: LabelledPictures) -> None:
+    """One step of Adam from rest moves each weight by its rate against the sign of gradient + l2 * weight."""
+    frames = frames_of(striped, TRAINING)
+    recipe = TrainingRecipe(
+        dense=(), dropout=0, head_epochs=1, tune_epochs=0, head_rate=1e-3, l2=0.5, batch=len(frames), seed=3
+    )
+    trained = train_network("densenet13", striped, frames, None, recipe, "cpu")
+    fresh = make_network("densenet13", 2, (), 0, 3)
+    served = PictureNetwork(fresh, trained.mean, trained.std).eval()
+    logits = served(torch.from_numpy(striped.pictures[frames]))
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(striped.targets[frames]))
+    assert trained.history[0].loss == pytest.approx(loss.item(), rel=1e-5)
+    weight, bias = fresh.classifier.weight, fresh.classifier.bias
+    to_weight, to_bias = torch.autograd.grad(loss, (weight, bias))
+    for name, value, gradient in (("weight", weight, to_weight + 0.5 * weight), ("bias", bias, to_bias)):
+        moved = getattr(trained.network.classifier, name) - value
+        clear = gradient.abs() > 1e-4  # Adam's epsilon counts for smaller ones
+        assert clear.any()
+        torch.testing.assert_close(moved[clear], -1e-3 * gradient.sign()[clear], rtol=1e-3, atol=1e-6)

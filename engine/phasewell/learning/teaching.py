@@ -92,23 +92,30 @@ class Teaching:
         draw = np.random.Generator(np.random.PCG64(seed_of(self.recipe.seed, step, number, "order")))
         count = len(self.training)
         order = np.argsort(draw.random(count), kind="stable")
-        variants = torch.from_numpy((draw.random(count) * self.variants).astype(np.int64))
-        targets = torch.from_numpy(self.pictures.targets[self.training]).to(self.workplace.device)
+        chosen = np.stack(
+            [order, (draw.random(count) * self.variants)[order], self.pictures.targets[self.training[order]]]
+        )
+        # whole orders lie on the device beforehand: a small copy for each batch would let a GPU wait for the host
+        places, variants, targets = torch.from_numpy(chosen.astype(np.int64)).to(self.workplace.device)
         self._set_mode(step)
         loss_sum = torch.zeros((), dtype=torch.float64, device=self.workplace.device)
         right = torch.zeros((), dtype=torch.int64, device=self.workplace.device)
         with self.workplace.seeded(seed_of(self.recipe.seed, step, number, "dropout")):
             for first, last in cut_batches(count, self.recipe.batch):
                 self.stop()
-                rows = order[first:last]
+                part, wanted = slice(first, last), targets[first:last]
                 with self.workplace.autocast():
-                    logits = self._logits(step, rows, variants[rows]).float()
-                wanted = targets[torch.from_numpy(rows).to(self.workplace.device)]
+                    if step == "head":
+                        features = self.features["training"][variants[part], places[part]]
+                        logits = self.network.classify(features[:, :, None, None]).float()
+                    else:
+                        pictures = self.workplace.put(self.pictures.pictures[self.training[order[part]]])
+                        logits = self.served(flip(pictures, variants[part]) if self.variants > 1 else pictures).float()
                 loss = torch.nn.functional.cross_entropy(logits, wanted)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-                loss_sum += loss.detach() * len(rows)
+                loss_sum += loss.detach() * len(wanted)
                 right += (logits.argmax(1) == wanted).sum()
         return float(loss_sum) / count, int(right) / count
 
@@ -149,12 +156,3 @@ class Teaching:
             for module in self.network.modules():
                 if isinstance(module, torch.nn.BatchNorm2d):
                     module.eval()
-
-    def _logits(self, step: Step, rows: NDArray[np.int64], variants: torch.Tensor) -> torch.Tensor:
-        if step == "head":
-            where = self.workplace.device
-            chosen = self.features["training"][variants.to(where), torch.from_numpy(rows).to(where)]
-            return self.network.classify(chosen[:, :, None, None])
-        pictures = self.workplace.put(self.pictures.pictures[self.training[rows]])
-        logits: torch.Tensor = self.served(flip(pictures, variants) if self.variants > 1 else pictures)
-        return logits
