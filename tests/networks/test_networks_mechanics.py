@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from phasewell.errors import UsageError
-from phasewell.networks import NETWORKS, make_network, split_parameters
+from phasewell.networks import NETWORKS, check_picture, make_network, split_parameters
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,8 @@ def test_a_network_shows_its_maps_and_its_head() -> None:
     assert torch.equal(last, logits)
     assert torch.equal(last, network.classifier(second))
     assert torch.equal(network.classify(maps), logits)
+    assert torch.equal(network.pooled(x), pooled)
+    assert torch.equal(network.decide(pooled), logits)
 
 
 def test_parameters_are_split_before_the_head() -> None:
@@ -68,3 +70,17 @@ def test_parameters_are_split_before_the_head() -> None:
     assert {id(p) for p in (*backbone, *head)} == {id(p) for p in network.parameters()}
     assert len(backbone) + len(head) == len(list(network.parameters()))
     assert {id(p) for p in backbone} == {id(p) for p in network.features.parameters()}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_smallest_picture(name: str) -> None:
+    smallest = NETWORKS[name].smallest_px
+    with torch.device("meta"):
+        network = make_network(name)
+        assert network.features(torch.zeros(1, 3, smallest, smallest)).shape == (1, NETWORKS[name].features, 1, 1)
+        check_picture(name, (smallest, smallest))
+        if smallest > 1:
+            with pytest.raises(RuntimeError):
+                network.features(torch.zeros(1, 3, 90, smallest - 1))
+            with pytest.raises(UsageError, match=f"expected at least {smallest} px"):
+                check_picture(name, (90, smallest - 1))

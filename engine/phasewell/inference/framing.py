@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from phasewell.errors import UsageError
 from phasewell.inference.preparation import SHRINK
+from phasewell.networks import check_picture
 
 if TYPE_CHECKING:
     from phasewell.frames import Array
@@ -68,7 +69,8 @@ class Framing(NamedTuple):
 def frame_windows(card: ModelCard, frame_px: tuple[int, int], pixel_size_um: float) -> Framing:
     """Return what a model sees of frames (height, width) at a pixel size.
 
-    Raises UsageError for frames at another scale than the model's or smaller than half of its frames.
+    Raises UsageError for frames at another scale than the model's, smaller than half of its frames or too small for
+    its network.
     """
     expected = card.pixel_size_um
     if expected is not None and abs(pixel_size_um / expected - 1) > SCALE_TOLERANCE:
@@ -88,4 +90,6 @@ def frame_windows(card: ModelCard, frame_px: tuple[int, int], pixel_size_um: flo
         window.append(taken)
         count.append(number)
         first.append((side - number * taken) // 2)
-    return Framing(first[0], first[1], (window[0], window[1]), count[0], count[1])
+    framing = Framing(first[0], first[1], (window[0], window[1]), count[0], count[1])
+    check_picture(card.network, framing.picture_px)
+    return framing

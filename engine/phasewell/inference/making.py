@@ -13,7 +13,7 @@ import numpy as np
 from phasewell.errors import InputError, UnavailableError
 from phasewell.inference.gate import check_logits, gate_pictures
 from phasewell.inference.model_file import ONNX_NAME, WEIGHTS_NAME, GateRecord, Model, ModelCard, write_model
-from phasewell.networks import make_network
+from phasewell.networks import NETWORKS, make_network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +35,7 @@ def make_untrained_model(
     It is bound to no pixel size. Raises OutputError when the folder holds a model, UnavailableError without the extra
     `train`.
     """
+    untrained = make_network(network, len(classes), dense, seed=seed)
     card = {
         "network": network,
         "classes": tuple(classes),
@@ -43,10 +44,10 @@ def make_untrained_model(
         "origin": f"untrained: He-normal weights of seed {seed}",
         "frame_px": frame_px,
         "pixel_size_um": None,
-        "mean": (0.485, 0.456, 0.406),
-        "std": (0.229, 0.224, 0.225),
+        "mean": NETWORKS[network].mean,
+        "std": NETWORKS[network].std,
     }
-    return save_model(folder, make_network(network, len(classes), dense, seed=seed), card)
+    return save_model(folder, untrained, card)
 
 
 def save_model(folder: Path | str, network: Any, card: dict[str, Any]) -> Model:

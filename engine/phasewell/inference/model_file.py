@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from phasewell.durable import replace_file
 from phasewell.errors import InputError, OutputError, PhasewellError, SecurityError
 from phasewell.inference.preparation import SHRINK, Mode
-from phasewell.networks import check_network
+from phasewell.networks import check_network, check_picture
 
 CARD_NAME, WEIGHTS_NAME, ONNX_NAME = "model.json", "weights.safetensors", "model.onnx"
 REMEDY = "copy the model's folder again from where it was made"
@@ -89,6 +89,7 @@ class ModelCard(BaseModel):
         check_network(self.network, len(self.classes), self.dense, self.dropout)
         if any(side % SHRINK for side in self.frame_px):
             raise ValueError(f"frame_px {self.frame_px}: expected sides divisible by {SHRINK}")
+        check_picture(self.network, self.picture_px)
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise ValueError(f"classes {self.classes}: expected distinct names")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:

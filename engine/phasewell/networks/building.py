@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 from collections.abc import Sequence
@@ -18,16 +19,29 @@ if TYPE_CHECKING:
 class NetworkFacts(NamedTuple):
     """What is known of a network before it is made."""
 
-    timm_name: str | None  # the model of timm whose state-dict keys and shapes it has
+    timm_name: str | None  # the model of timm whose state-dict keys and shapes its convolutions have
+    timm_head: tuple[str, ...]  # beginnings of the keys of what timm has after, or beside, the convolutions
     features: int  # values after global average pooling
-    blocks: tuple[int, ...]  # layers of each dense block
+    made_by: str  # module and class
+    layers: tuple[tuple[int, ...], ...]  # arguments of the class
+    mean: tuple[float, float, float]  # of pictures in 0..1, per channel, as timm's weights were trained
+    std: tuple[float, float, float]
+    smallest_px: int  # side of a picture; of a smaller one no feature map is left
 
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+_DENSE, _VGG, _RESNET = "densenet.DenseNet", "vgg.VGG", "resnetv2.ResNetV2"
 
 NETWORKS = {
-    "densenet121": NetworkFacts("densenet121", 1024, (6, 12, 24, 16)),
-    "densenet13": NetworkFacts(None, 68, (1, 1, 1, 1)),
+    "densenet121": NetworkFacts("densenet121", ("classifier.",), 1024, _DENSE, ((6, 12, 24, 16),), *_IMAGENET, 29),
+    "vgg19": NetworkFacts("vgg19", ("pre_logits.", "head."), 512, _VGG, ((2, 2, 4, 4, 4),), *_IMAGENET, 32),
+    "resnet50v2": NetworkFacts("resnetv2_50", ("head.",), 2048, _RESNET, ((3, 4, 6, 3),), *_HALF, 1),
+    "inceptionv3": NetworkFacts("inception_v3", ("fc.", "AuxLogits."), 2048, "inception.InceptionV3", (), *_HALF, 75),
+    "xception": NetworkFacts("legacy_xception", ("fc.",), 2048, "xception.Xception", (), *_HALF, 7),
+    "densenet13": NetworkFacts(None, ("classifier.",), 68, _DENSE, ((1, 1, 1, 1),), *_IMAGENET, 29),
 }
-"""Networks by name: densenet121 is the published one, densenet13 the same in small, for demonstrations and tests."""
+"""Networks by name: the five of paper K (item K4), and densenet13, a small one for demonstrations and tests."""
 
 MOST_CLASSES, MOST_DENSE_LAYERS, MOST_DENSE_UNITS = 1000, 8, 8192
 
@@ -54,6 +68,16 @@ def check_network(name: str, classes: int, dense: Sequence[int] = (), dropout: f
         raise UsageError(f"network {name}: dropout {dropout}; expected 0 up to, but not, 1")
 
 
+def check_picture(name: str, picture_px: tuple[int, int]) -> None:
+    """Raise UsageError when pictures (height, width) are so small that no feature map is left of them."""
+    smallest = NETWORKS[name].smallest_px
+    if min(picture_px) < smallest:
+        raise UsageError(
+            f"network {name}: pictures of {picture_px[0]} x {picture_px[1]} px; expected at least {smallest} px a "
+            "side: use larger frames or another network"
+        )
+
+
 def make_network(
     name: str, classes: int = 2, dense: Sequence[int] = (), dropout: float = 0.0, seed: int = 0
 ) -> Network:
@@ -61,7 +85,8 @@ def make_network(
 
     Convolutions, global average pooling, `dense` hidden layers with ReLU and `dropout`, and a last layer with one logit
     per class. Weights are He-normal (fan-in), biases 0, batch norm the identity: the same for a seed on every machine.
-    State-dict keys of the convolutions and the last layer are timm's; hidden layers are `dense.0`, `dense.1`, ...
+    State-dict keys and shapes of the convolutions are timm's; hidden layers are `dense.0`, `dense.1`, ..., the last
+    one is `classifier` in every network.
     Raises UsageError for an unknown name and values out of range, UnavailableError without torch.
     """
     check_network(name, classes, dense, dropout)
@@ -69,11 +94,13 @@ def make_network(
         raise UnavailableError(f"network {name}: torch is not installed; install the extra train: `phasewell doctor`")
     import torch
 
-    from phasewell.networks.densenet import DenseNet
     from phasewell.networks.initialisation import initialise
 
+    facts = NETWORKS[name]
+    module, _, kind = facts.made_by.partition(".")
+    make = getattr(importlib.import_module(f"phasewell.networks.{module}"), kind)
     with torch.random.fork_rng(devices=[]):  # torch draws weights of its own first: not from the caller's numbers
-        network = DenseNet(NETWORKS[name].blocks, classes, dense, dropout)
+        network: Network = make(*facts.layers, classes, dense, dropout)
     initialise(network, seed)
     return network.eval()
 

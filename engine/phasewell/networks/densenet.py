@@ -47,9 +47,11 @@ class _Transition(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(maps)
         self.conv = nn.Conv2d(maps, maps // 2, 1, bias=False)
+        self.pool = nn.AvgPool2d(2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, maps / 2, h / 2, w / 2)
-        return nn.functional.avg_pool2d(self.conv(torch.relu(self.norm(x))), 2)
+        found: torch.Tensor = self.pool(self.conv(torch.relu(self.norm(x))))
+        return found
 
 
 class DenseNet(Network):

@@ -30,19 +30,26 @@ class Network(nn.Module):
         """Return the logits of pictures."""
         return self.classify(self.features(x))
 
+    def pooled(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the mean of each feature map of pictures: (n, 3, h, w) -> (n, maps)."""
+        return _pool(self.features(x))
+
+    def decide(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Return the logits (n, classes) of pooled features (n, maps): the head alone."""
+        logits: torch.Tensor = self.classifier(self.dense(pooled))
+        return logits
+
     def classify(self, maps: torch.Tensor) -> torch.Tensor:
         """Return the logits (n, classes) of feature maps (n, maps, h', w')."""
-        logits: torch.Tensor = self.classifier(self.dense(pool(maps)))
-        return logits
+        return self.decide(_pool(maps))
 
     def head_activations(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return pooled features (n, maps), what each dense layer makes of them (n, units), and the logits."""
-        values = self.dense.activations(pool(self.features(x)))
+        values = self.dense.activations(self.pooled(x))
         return [*values, self.classifier(values[-1])]
 
 
-def pool(maps: torch.Tensor) -> torch.Tensor:
-    """Return the mean over the area: (n, maps, h', w') -> (n, maps)."""
+def _pool(maps: torch.Tensor) -> torch.Tensor:  # (n, maps, h', w') -> (n, maps)
     return maps.mean((2, 3))
 
 
