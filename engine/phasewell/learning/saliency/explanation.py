@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Target = int | Sequence[int] | Literal["predicted"]
-BATCH = 4  # pictures at once: relevance keeps every layer's maps, 150 MB a picture for DenseNet121
+BATCH = 4  # pictures at once: relevance keeps every layer's maps, 270 MB a picture for DenseNet121
 
 
 def explain(

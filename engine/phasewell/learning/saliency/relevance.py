@@ -11,7 +11,9 @@ convolution  as linear, or among the inputs that drive an output to the sign it 
 choose       maximum, concatenation, padding, flattening: whole, to the input that was taken.
 pass         ReLU, and dropout in eval mode: unchanged.
 
-With the epsilon rule everywhere and a stabiliser near 0 the relevance of a pixel is its gradient times its value.
+With the epsilon rule everywhere and a stabiliser near 0 the relevance of a pixel is its gradient times its value, so
+that folding batch norm into convolutions changes nothing; under the other rules it would, and networks are explained
+as they were trained, unfolded.
 """
 
 from __future__ import annotations
