@@ -99,7 +99,7 @@ def test_optimality_conditions(seed: int, n: int, n_columns: int, share: float, 
 def test_is_a_scikit_learn_estimator() -> None:
     profile, target, _ = factor_table(24, seed=0)
     estimator = LassoLeaveGroupOut(n_alphas=10)
-    assert estimator.get_params() == {"n_alphas": 10, "alpha_ratio": 0.02, "se_factor": 0.5}
+    assert estimator.get_params() == {"n_alphas": 10, "alpha_ratio": 0.02, "se_factor": 0.5, "folds": None}
     pipeline = make_pipeline(StandardScaler(), estimator)
     pipeline.fit(profile.values, target, lassoleavegroupout__groups=np.arange(15))
     assert pipeline.score(profile.values, target) > 0.5

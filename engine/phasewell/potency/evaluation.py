@@ -107,6 +107,9 @@ def fold_predictions(estimator: Any, table: TrainingTable) -> NDArray[np.float64
     from sklearn.base import clone
 
     codes = table.group_codes
+    if hasattr(estimator, "predict_left_out"):
+        left_out: NDArray[np.float64] = estimator.predict_left_out(table.values, table.target, codes)
+        return left_out
     predicted = np.empty(len(codes))
     for group in range(int(codes.max()) + 1):
         held = codes == group

@@ -15,18 +15,18 @@ Half a standard error costs less than a whole one where there is signal and retu
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import lars_path, lasso_path
 from sklearn.utils.validation import check_is_fitted
 
 from phasewell.errors import UsageError
+from phasewell.potency.lasso_paths import CONSTANT_RELATIVE_SD, TrainingSets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
     Vector = NDArray[np.float64]  # (rows,) or (columns,)
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int64]
 
 MAX_GROUPS_LEFT_OUT_SINGLY = 30  # above this many groups, ten folds of whole groups
-MAX_DUALITY_GAP = 1e-5  # relative to the target's sum of squares; scikit-learn's own default is 1e-4
-CONSTANT_RELATIVE_SD = 1e-12  # a column that varies by less than rounding of its mean carries nothing
+MOST_FITTED = 4_000_000  # training sets x alphas x rows solved at once: 32 MB an array
 
 
 class LassoPath(NamedTuple):
@@ -72,73 +71,37 @@ def largest_alpha(rows: Matrix, target: Vector) -> float:
     return float(np.abs(standardised.T @ (target - target.mean())).max(initial=0.0) / len(target))
 
 
-def solve_path(rows: Matrix, target: Vector, alphas: Vector) -> LassoPath:
+def solve_path(rows: Matrix, target: Vector, alphas: Vector, l1_ratio: float = 1.0) -> LassoPath:
     """Solve min (1/2n) |y - b0 - Zb|^2 + alpha |b|_1 for every alpha (descending), Z standardised with ddof 0.
 
-    The exact path by least angle regression, which is piecewise linear in alpha; this lambda is glmnet's. Where
-    its duality gap is too wide, which happens when columns tie or are copies of each other, the path is solved by
-    coordinate descent instead. Coefficients below 1e-9 of the largest are rounding and become 0.
-    Source: Efron, Hastie, Johnstone, Tibshirani 2004 (scikit-learn `lars_path`, `lasso_path`).
+    The exact path up to 100 rows, coordinate descent above (`phasewell.potency.lasso_paths`); this lambda is glmnet's.
+    `l1_ratio` below 1 is the elastic net.
     """
-    standardised, mean, scale = standardise(rows)
-    intercept = float(target.mean())
-    coefficients = np.zeros((rows.shape[1], len(alphas)))
-    centred = target - intercept
-    steepest = float(np.abs(standardised.T @ centred).max(initial=0.0)) / len(target)
-    if steepest > 1e-12 * float(np.abs(target).max()) and alphas[-1] < steepest:
-        with warnings.catch_warnings():
-            # collinear columns are the rule in a profile: the solver drops one of them and says so each time
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            knots, _, solutions = lars_path(standardised, centred, method="lasso", alpha_min=float(alphas[-1]))
-        coefficients = _interpolate(knots[::-1], solutions[:, ::-1], alphas)
-        if duality_gaps(standardised, centred, coefficients, alphas).max() > MAX_DUALITY_GAP * float(centred @ centred):
-            coefficients = lasso_path(standardised, centred, alphas=alphas, tol=MAX_DUALITY_GAP, max_iter=50_000)[1]
-        coefficients = np.where(np.abs(coefficients) > 1e-9 * np.abs(coefficients).max(), coefficients, 0.0)
-    return LassoPath(coefficients, mean, scale, intercept)
-
-
-def duality_gaps(standardised: Matrix, centred: Vector, coefficients: Matrix, alphas: Vector) -> Vector:
-    """Return n x (objective - a lower bound of its minimum) for every alpha; 0 at the solution.
-
-    The lower bound is the dual at the residuals shrunk until every |Z'r| is at most n alpha.
-    """
-    residuals = centred[:, None] - standardised @ coefficients
-    steepest = np.abs(standardised.T @ residuals).max(axis=0, initial=0.0)
-    n_alphas = len(centred) * alphas
-    dual_point = residuals * np.minimum(1.0, n_alphas / np.maximum(steepest, np.finfo(np.float64).tiny))
-    primal = 0.5 * (residuals**2).sum(axis=0) + n_alphas * np.abs(coefficients).sum(axis=0)
-    dual = 0.5 * (centred @ centred - ((centred[:, None] - dual_point) ** 2).sum(axis=0))
-    gaps: Vector = primal - dual
-    return gaps
-
-
-def _interpolate(knots: Vector, solutions: Matrix, alphas: Vector) -> Matrix:
-    """Return the piecewise linear path (knots ascending) at `alphas`, constant beyond both ends."""
-    if len(knots) == 1:
-        return np.repeat(solutions, len(alphas), axis=1)
-    upper = np.clip(np.searchsorted(knots, alphas), 1, len(knots) - 1)
-    width = np.maximum(knots[upper] - knots[upper - 1], np.finfo(np.float64).tiny)
-    share = np.clip((alphas - knots[upper - 1]) / width, 0.0, 1.0)
-    path: Matrix = solutions[:, upper - 1] * (1.0 - share) + solutions[:, upper] * share
-    return path
+    sets = TrainingSets(rows, np.ones((1, len(rows)), bool), target)
+    coefficients = sets.solve(alphas[None], l1_ratio).coefficients(0)
+    return LassoPath(coefficients, sets.mean[0], sets.scale[0], float(sets.intercept[0]))
 
 
 class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """LASSO with lambda chosen by leaving out whole groups of the rows it is fitted on.
 
-    Scaling (ddof 0) and the path are refitted without the group left out; up to 30 groups are left out one by one,
-    more in ten folds of whole groups. Candidates are the mean alone, then `n_alphas` lambdas from the largest
-    useful one down to `alpha_ratio` of it. Chosen is the largest lambda whose error, averaged over groups, is at
-    most `se_factor` standard errors above the least. No random number is drawn.
+    Scaling (ddof 0) and the path are refitted without the groups left out: with `folds` None up to 30 groups are left
+    out one by one, more in ten folds of whole groups; a number gives that many folds, group i in fold i mod `folds`.
+    Candidates are the mean alone, then `n_alphas` lambdas from the largest useful one down to `alpha_ratio` of it.
+    Chosen is the largest lambda whose error, averaged over groups, is at most `se_factor` standard errors above the
+    least. No random number is drawn.
 
     Fitted: `coef_` (columns,) on the standardised scale, `mean_`, `scale_`, `intercept_` (mean of the target),
     `alpha_`, `alphas_`, `cv_error_` (n_alphas + 1,), first the mean alone.
     """
 
-    def __init__(self, n_alphas: int = 60, alpha_ratio: float = 0.02, se_factor: float = 0.5) -> None:
+    def __init__(
+        self, n_alphas: int = 60, alpha_ratio: float = 0.02, se_factor: float = 0.5, folds: int | None = None
+    ) -> None:
         self.n_alphas = n_alphas
         self.alpha_ratio = alpha_ratio
         self.se_factor = se_factor
+        self.folds = folds
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:  # noqa: N803
         """Choose lambda and fit; X (rows, columns), y (rows,), groups (rows,) of at least 2 values.
@@ -146,18 +109,14 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises UsageError without groups: rows of one clone would otherwise vouch for each other.
         """
         rows, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        if groups is None:
-            raise UsageError("LassoLeaveGroupOut: groups is missing; pass one clone id per row")
-        codes = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-        if codes.max(initial=0) < 1:
-            raise UsageError("LassoLeaveGroupOut: one group only; expected at least 2")
-        first = largest_alpha(rows, target)
+        codes = self._codes(groups, 2)
+        ratio = self._l1_ratio()
         self.n_features_in_ = rows.shape[1]
-        self.alphas_ = np.geomspace(first, first * self.alpha_ratio, self.n_alphas) if first > 0 else np.zeros(1)
-        errors = _group_errors(rows, target, codes, self.alphas_)
+        self.alphas_ = self._grid(np.array([largest_alpha(rows, target)]))[0]
+        errors = self._errors(rows, target, codes, np.ones(len(rows), bool), self.alphas_)
         self.cv_error_ = errors.mean(axis=0)
         chosen = choose_candidate(errors, self.se_factor)
-        path = solve_path(rows, target, self.alphas_)
+        path = solve_path(rows, target, self.alphas_, ratio)
         self.alpha_ = float(self.alphas_[max(chosen - 1, 0)])
         # candidate 0 is the mean alone; candidate 1 is its limit on these rows
         self.coef_ = path.coefficients[:, chosen - 1].copy() if chosen else np.zeros(rows.shape[1])
@@ -173,10 +132,97 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         predicted: Vector = self.intercept_ + standardised @ self.coef_[used]
         return predicted
 
+    def predict_left_out(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None) -> Vector:  # noqa: N803
+        """Return the prediction (rows,) of every row by a fit without its group; at least 3 groups.
+
+        The same numbers as a `fit` a group, with the paths of all outer and inner folds followed together.
+        """
+        rows, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        codes = self._codes(groups, 3)
+        predicted = np.empty(len(target))
+        n_groups = int(codes.max()) + 1
+        outer = [codes != group for group in range(n_groups)]
+        inner = [self._inner_folds(codes, train) for train in outer]
+        size = sum(len(sets) + 1 for sets in inner) * self.n_alphas * len(target)
+        blocks = np.array_split(np.arange(n_groups), min(n_groups, -(-size // MOST_FITTED)))
+        for block in blocks:
+            train = np.concatenate([np.vstack([outer[g], inner[g]]) for g in block])
+            first = np.cumsum([0, *(len(inner[g]) + 1 for g in block)])
+            sets = TrainingSets(rows, train, target)
+            alphas = np.repeat(self._grid(sets.largest_alpha[first[:-1]]), np.diff(first), axis=0)
+            fitted = sets.solve(alphas, self._l1_ratio()).fitted
+            for group, at, end in zip(block, first[:-1], first[1:], strict=True):
+                held = outer[group] & ~train[at + 1 : end]
+                errors = _held_errors(fitted[at + 1 : end], sets.intercept[at + 1 : end], held, target, codes)
+                chosen = choose_candidate(errors, self.se_factor)
+                own = ~outer[group]
+                predicted[own] = fitted[at, chosen - 1, own] if chosen else sets.intercept[at]
+        return predicted
+
+    def _l1_ratio(self) -> float:
+        return 1.0
+
+    def _codes(self, groups: ArrayLike | None, least: int) -> Codes:
+        if groups is None:
+            raise UsageError(f"{type(self).__name__}: groups is missing; pass one clone id per row")
+        codes = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
+        if codes.max(initial=0) + 1 < least:
+            found = {0: "no group", 1: "one group only", 2: "two groups only"}[len(np.unique(codes))]
+            raise UsageError(f"{type(self).__name__}: {found}; expected at least {least}")
+        return codes
+
+    def _grid(self, largest: Vector) -> Matrix:
+        """Return the lambdas (sets, n_alphas), descending; all 0 where no column is of use."""
+        grid: Matrix = (largest / self._l1_ratio())[:, None] * np.geomspace(1.0, self.alpha_ratio, self.n_alphas)
+        return grid
+
+    def _inner_folds(self, codes: Codes, train: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the rows learned from (folds, rows) in every inner fold of the training rows."""
+        inside = np.unique(codes[train])
+        folds = self.folds or (len(inside) if len(inside) <= MAX_GROUPS_LEFT_OUT_SINGLY else 10)
+        if folds < 2:
+            raise UsageError(f"{type(self).__name__}: folds is {folds}; expected 2 or more, or None")
+        fold = np.full(int(codes.max()) + 1, -1)
+        fold[inside] = np.arange(len(inside)) % folds
+        return np.array([train & (fold[codes] != left_out) for left_out in range(int(fold.max()) + 1)])
+
+    def _errors(self, rows: Matrix, target: Vector, codes: Codes, train: NDArray[np.bool_], alphas: Vector) -> Matrix:
+        """Return the mean squared error of every group when it is left out, (groups, 1 + alphas), the mean first."""
+        inner = self._inner_folds(codes, train)
+        found = []
+        for some in _blocks(inner, len(alphas) * len(target)):
+            sets = TrainingSets(rows, some, target)
+            fitted = sets.solve(np.tile(alphas, (len(some), 1)), self._l1_ratio()).fitted
+            found.append(_held_errors(fitted, sets.intercept, train & ~some, target, codes))
+        return np.concatenate(found)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = False
         return tags
+
+
+class ElasticNetLeaveGroupOut(LassoLeaveGroupOut):
+    """Elastic net, alpha (l1_ratio |b|_1 + (1 - l1_ratio) |b|^2 / 2), with alpha chosen as `LassoLeaveGroupOut` does.
+
+    `l1_ratio` is glmnet's alpha; it is a parameter, not tuned. Solved by coordinate descent.
+    """
+
+    def __init__(
+        self,
+        n_alphas: int = 60,
+        alpha_ratio: float = 0.02,
+        se_factor: float = 0.5,
+        folds: int | None = None,
+        l1_ratio: float = 0.5,
+    ) -> None:
+        super().__init__(n_alphas, alpha_ratio, se_factor, folds)
+        self.l1_ratio = l1_ratio
+
+    def _l1_ratio(self) -> float:
+        if not 0.0 < self.l1_ratio <= 1.0:
+            raise UsageError(f"elastic net: l1_ratio {self.l1_ratio:g}; expected above 0, at most 1 (0 is ridge)")
+        return float(self.l1_ratio)
 
 
 def choose_candidate(errors: Matrix, se_factor: float) -> int:
@@ -190,16 +236,25 @@ def choose_candidate(errors: Matrix, se_factor: float) -> int:
     return int(np.flatnonzero(mean <= mean[best] + se_factor * spread)[0])
 
 
-def _group_errors(rows: Matrix, target: Vector, codes: Codes, alphas: Vector) -> Matrix:
-    """Return the mean squared error of every group when it is left out, (groups, 1 + alphas), the mean first."""
-    n_groups = int(codes.max()) + 1
-    fold = np.arange(n_groups) if n_groups <= MAX_GROUPS_LEFT_OUT_SINGLY else np.arange(n_groups) % 10
-    errors = np.empty((n_groups, 1 + len(alphas)))
-    for left_out in range(int(fold.max()) + 1):
-        held = fold[codes] == left_out
-        path = solve_path(rows[~held], target[~held], alphas)
-        predicted = np.column_stack([np.full(held.sum(), path.intercept), path.predict(rows[held])])
-        squared = (target[held, None] - predicted) ** 2
-        for group in np.flatnonzero(fold == left_out):
-            errors[group] = squared[codes[held] == group].mean(axis=0)
+def _blocks(train: NDArray[np.bool_], each: int) -> Iterator[NDArray[np.bool_]]:
+    """Yield the training sets in blocks that are solved at once."""
+    yield from np.array_split(train, min(len(train), -(-len(train) * each // MOST_FITTED)))
+
+
+def _held_errors(
+    fitted: NDArray[np.float64], intercept: Vector, held: NDArray[np.bool_], target: Vector, codes: Codes
+) -> Matrix:
+    """Return the mean squared error of every group held out (groups, 1 + alphas), the mean alone first.
+
+    `fitted` is (sets, alphas, rows), `held` (sets, rows); groups come in the order of the sets, then of their codes.
+    """
+    squared = np.concatenate([intercept[:, None, None] + np.zeros((1, 1, len(target))), fitted], axis=1)
+    squared -= target
+    squared *= squared
+    which, row = np.nonzero(held)
+    key = which * (int(codes.max()) + 1) + codes[row]
+    keys, place, count = np.unique(key, return_inverse=True, return_counts=True)
+    total = np.zeros((len(keys), squared.shape[1]))
+    np.add.at(total, place, squared[which, :, row])
+    errors: Matrix = total / count[:, None]
     return errors
