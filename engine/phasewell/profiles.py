@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,6 +72,26 @@ class FieldMoments:
         found = {self.n_cells.shape, self.measured.shape} | {a.shape[:3] for a in self.moments}
         if found != {shape} or self.moments.n.shape[3] != len(DESCRIPTORS):
             raise UsageError(f"field moments: arrays {found} do not match wells x hours x fields {shape}")
+
+
+def order_fields(field_moments: FieldMoments, hours: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Return the fields of every well in the order in which a random subset takes them, (wells, fields) positions.
+
+    The first k are the random subset of k fields. Those with the fewest unmeasured `hours` (indices of times) come
+    first and chance decides among equals: on a complete plate it is a plain random subset, and a field that quality
+    took out at every hour is drawn only when nothing else is left. Chance is the SHA-256 of seed, well and field name,
+    so that a subset depends neither on a random generator's version nor on which other wells are there.
+    """
+    missing = (~field_moments.measured[:, hours]).sum(axis=1)  # (wells, fields)
+    order = np.empty(missing.shape, np.int64)
+    for i, well in enumerate(field_moments.wells):
+        ranks = [(int(missing[i, j]), _draw(seed, well, name), j) for j, name in enumerate(field_moments.fields)]
+        order[i] = [j for _, _, j in sorted(ranks)]
+    return order
+
+
+def _draw(seed: int, well: str, field: str) -> bytes:
+    return hashlib.sha256(f"{seed}\n{well}\n{field}".encode()).digest()
 
 
 class ProfileColumn(NamedTuple):

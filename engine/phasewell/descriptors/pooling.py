@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from phasewell.cells import DESCRIPTORS
 from phasewell.errors import UsageError
-from phasewell.profiles import FieldMoments, Moments, Profile, merge_moments, profile_columns
+from phasewell.profiles import FieldMoments, Moments, Profile, merge_moments, order_fields, profile_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,14 +66,10 @@ def choose_fields(
 ) -> NDArray[np.int64]:
     """Return the positions of the chosen fields of every well, (wells, k), ascending.
 
-    A random subset takes the fields with the fewest unmeasured `hours` (indices of times) first and chance decides
-    among equals: on a complete plate it is a plain random subset, and a field that quality took out at every
-    hour is drawn only when nothing else is left. Chance is the SHA-256 of seed, well and field name, so that a subset
-    depends neither on a random generator's version nor on which other wells are there; the subset of k fields is
-    part of the subset of k + 1.
+    A random subset of k fields is the first k of `phasewell.profiles.order_fields`: the same at every hour, for every
+    well by itself, and part of the subset of k + 1.
     """
-    names = field_moments.fields
-    wells = len(field_moments.wells)
+    names, wells = field_moments.fields, len(field_moments.wells)
     if fields is None:
         return np.tile(np.arange(len(names)), (wells, 1))
     if isinstance(fields, tuple):
@@ -83,16 +78,7 @@ def choose_fields(
         raise UsageError(
             f"fields {fields!r}: the plate has {len(names)} fields; expected 1..{len(names)}, names or None"
         )
-    missing = (~field_moments.measured[:, hours]).sum(axis=1)  # (wells, fields)
-    chosen = np.empty((wells, fields), np.int64)
-    for i, well in enumerate(field_moments.wells):
-        ranks = [(int(missing[i, j]), _draw(seed, well, name), j) for j, name in enumerate(names)]
-        chosen[i] = sorted(j for _, _, j in sorted(ranks)[:fields])
-    return chosen
-
-
-def _draw(seed: int, well: str, field: str) -> bytes:
-    return hashlib.sha256(f"{seed}\n{well}\n{field}".encode()).digest()
+    return np.sort(order_fields(field_moments, hours, seed)[:, :fields], axis=1)
 
 
 def _find_fields(names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.int64]:

@@ -260,7 +260,7 @@ def _solve_active(work: _Work, used: Any, signs: Floats, active: Floats) -> tupl
     right = np.empty((*signs.shape, 2))
     right[:, :, 0] = (learned @ work.centred[:, :, None])[:, :, 0]
     right[:, :, 1] = signs * work.n[:, None]
-    both: Floats = np.linalg.solve(gram, right)
+    both: Floats = np.linalg.solve(gram, right).astype(np.float64, copy=False)
     return both[:, :, 0], both[:, :, 1]
 
 
