@@ -228,7 +228,7 @@ def status(run: Path, *, json: Json = False) -> int:
 def fit(
     run: Path,
     *,
-    kind: tuple[Literal["lasso", "forest", "xgboost"], ...] = (),
+    kind: tuple[Literal["lasso", "forest", "xgboost", "elastic_net", "ridge"], ...] = (),
     target: str | None = None,
     group: str | None = None,
     window_h: tuple[float, float] | None = None,

@@ -160,7 +160,7 @@ class ProfileConfig(_Section):
 class ModelConfig(_Section):
     """Potency models: which columns of the plate map are the target and the group."""
 
-    kinds: tuple[Literal["lasso", "forest", "xgboost"], ...] = ("lasso", "forest", "xgboost")
+    kinds: tuple[Literal["lasso", "forest", "xgboost", "elastic_net", "ridge"], ...] = ("lasso", "forest", "xgboost")
     """Models to fit."""
     target: str = "potency"
     """Column that holds what to predict."""

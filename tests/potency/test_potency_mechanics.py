@@ -12,7 +12,13 @@ from phasewell.errors import InputError, OutputError, SecurityError, UsageError
 from phasewell.potency import Evaluation, fit, load_model, permute_targets
 from potency_samples import clones, factor_table, make_profile
 
-SMALL = {"lasso": None, "forest": {"n_estimators": 15}, "xgboost": {"n_estimators": 15}}
+SMALL = {
+    "lasso": None,
+    "forest": {"n_estimators": 15},
+    "xgboost": {"n_estimators": 15},
+    "elastic_net": None,
+    "ridge": None,
+}
 
 
 @pytest.mark.parametrize("validation", ["rows", "kfold", "leave-one-out", "paper", ""])
@@ -48,7 +54,7 @@ def test_targets_are_checked_by_well() -> None:
     with pytest.raises(UsageError, match="must be numbers"):
         fit(profile, ["high"] * 15, groups)
     with pytest.raises(UsageError, match="lasso, forest, xgboost"):
-        fit(profile, target, groups, kind="ridge")  # type: ignore[arg-type]
+        fit(profile, target, groups, kind="spline")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="unknown parameter depth"):
         fit(profile, target, groups, parameters={"depth": 2})
 
@@ -103,7 +109,7 @@ def test_predict_refuses_another_profile_and_says_how_it_differs() -> None:
         replace(model, definitions="other-descriptors").predict(profile)
 
 
-@pytest.mark.parametrize("kind", ["lasso", "forest", "xgboost"])
+@pytest.mark.parametrize("kind", list(SMALL))
 def test_a_saved_model_predicts_the_same(kind: str, tmp_path: Path) -> None:
     profile, target, groups = factor_table(48, 1)
     values = profile.values.copy()

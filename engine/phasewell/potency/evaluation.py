@@ -100,21 +100,28 @@ class Evaluation:
 
 
 def fold_predictions(estimator: Any, table: TrainingTable) -> NDArray[np.float64]:
+    """Return the prediction of every row (rows,) of a table by a model fitted without the row's group."""
+    return predict_folds(estimator, table.values, table.target, table.group_codes)
+
+
+def predict_folds(
+    estimator: Any, rows: NDArray[np.float64], target: NDArray[np.float64], codes: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the prediction of every row (rows,) by a clone of `estimator` fitted without the row's group.
 
-    Everything that is learned, scaling and lambda included, is learned inside the fold.
+    Everything that is learned, scaling and lambda included, is learned inside the fold. An estimator that solves all
+    folds together does so.
     """
     from sklearn.base import clone
 
-    codes = table.group_codes
     if hasattr(estimator, "predict_left_out"):
-        left_out: NDArray[np.float64] = estimator.predict_left_out(table.values, table.target, codes)
+        left_out: NDArray[np.float64] = estimator.predict_left_out(rows, target, codes)
         return left_out
     predicted = np.empty(len(codes))
     for group in range(int(codes.max()) + 1):
         held = codes == group
-        fitted = fit_estimator(clone(estimator), table.values[~held], table.target[~held], codes[~held])
-        predicted[held] = fitted.predict(table.values[held])
+        fitted = fit_estimator(clone(estimator), rows[~held], target[~held], codes[~held])
+        predicted[held] = fitted.predict(rows[held])
     return predicted
 
 

@@ -113,10 +113,11 @@ class TrainingSets:
         """Return the solutions at `alphas` (sets, alphas), descending in every row.
 
         With `l1_ratio` below 1 the penalty is alpha (l1_ratio |b|_1 + (1 - l1_ratio) |b|^2 / 2), the elastic net
-        (glmnet calls the ratio alpha), by coordinate descent; so are sets of more than 100 rows.
+        (glmnet calls the ratio alpha), by coordinate descent, and at 0 ridge in closed form (scikit-learn's `Ridge`
+        calls n times this alpha its own). Sets of more than 100 rows are solved by coordinate descent as well.
         """
         stop = alphas[:, -1]
-        some = self.largest_alpha > np.maximum(l1_ratio * stop, 0.0)
+        some = (self.largest_alpha > l1_ratio * stop) & (self.largest_alpha > 0.0)
         exact = some & (self.n <= MOST_ROWS) & (l1_ratio == 1.0)
         segments, failed = _follow(self, np.flatnonzero(exact), stop)
         fitted, piece = self._read(segments, alphas)
@@ -146,11 +147,16 @@ class TrainingSets:
         return found
 
     def _descend(self, which: int, alphas: Floats, l1_ratio: float) -> Floats:
-        """Return the coefficients (columns, alphas) of one set by scikit-learn's coordinate descent."""
+        """Return the coefficients (columns, alphas) of one set by scikit-learn's coordinate descent; ridge by SVD."""
         from sklearn.linear_model import enet_path
 
         rows = self.train[which] > 0
         table = np.asfortranarray(self._standardised(which)[rows])
+        if l1_ratio == 0.0:
+            left, sizes, right = np.linalg.svd(table, full_matrices=False)
+            weights = sizes[:, None] / (sizes[:, None] ** 2 + self.n[which] * alphas)
+            ridge: Floats = right.T @ (weights * (left.T @ self.centred[which, rows])[:, None])
+            return ridge
         found = enet_path(
             table,
             self.centred[which, rows],

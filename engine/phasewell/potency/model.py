@@ -10,7 +10,7 @@ import numpy as np
 
 from phasewell.cells import DEFINITIONS_ID
 from phasewell.errors import UsageError
-from phasewell.potency.estimators import make_estimator
+from phasewell.potency.estimators import LINEAR_KINDS, SPARSE_KINDS, make_estimator
 from phasewell.potency.evaluation import Coefficient, Evaluation, evaluate, fit_estimator, fold_predictions
 from phasewell.potency.training import training_table
 from phasewell.profiles import Profile, ProfileColumn
@@ -66,7 +66,7 @@ class PotencyModel:
         return save_model(self, folder)
 
     def _used_columns(self) -> NDArray[np.int64]:
-        if self.kind == "lasso":
+        if self.kind in SPARSE_KINDS:
             return np.flatnonzero(self.estimator.coef_)
         return np.arange(len(self.columns))
 
@@ -108,7 +108,7 @@ def fit(
     profile: Profile,
     targets: Targets,
     groups: Groups | None,
-    kind: Literal["lasso", "forest", "xgboost"] = "lasso",
+    kind: Literal["lasso", "forest", "xgboost", "elastic_net", "ridge"] = "lasso",
     seed: int = 0,
     validation: str = "nested",
     parameters: Mapping[str, Any] | None = None,
@@ -126,7 +126,7 @@ def fit(
     estimator = make_estimator(kind, seed, parameters)
     predicted = fold_predictions(estimator, table)
     fitted = fit_estimator(make_estimator(kind, seed, parameters), table.values, table.target, table.group_codes)
-    coefficients = _coefficients(fitted, table) if kind == "lasso" else ()
+    coefficients = _coefficients(fitted, table) if kind in LINEAR_KINDS else ()
     return PotencyModel(
         kind=kind,
         seed=seed,

@@ -14,6 +14,8 @@ from phasewell.potency.evaluation import evaluate, fold_predictions
 from phasewell.potency.training import training_table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from phasewell.potency.training import Groups, Targets, TrainingTable
     from phasewell.profiles import Profile
 
@@ -55,13 +57,10 @@ def permute_targets(
     if n < 1:
         raise UsageError(f"permute_targets: n = {n}; expected at least 1 shuffle")
     table = training_table(profile, targets, groups)
-    by_group = _target_by_group(table)
     estimator = make_estimator(kind, seed, parameters)
-    rng = np.random.default_rng(seed)
-    deals = [by_group, *(rng.permutation(by_group) for _ in range(n))]
     ratios = []
-    for deal in deals:
-        shuffled = replace(table, target=deal[table.group_codes])
+    for target in (table.target, *deal_targets(table, n, seed)):
+        shuffled = replace(table, target=target)
         ratios.append(evaluate(kind, "nested", shuffled, fold_predictions(estimator, shuffled)).ratio)
     below = sum(ratio <= ratios[0] for ratio in ratios[1:])
     return ShuffleTest(
@@ -72,6 +71,18 @@ def permute_targets(
         median=float(np.median(ratios[1:])),
         p_value=(1 + below) / (1 + n),
     )
+
+
+def deal_targets(table: TrainingTable, n: int, seed: int) -> list[NDArray[np.float64]]:
+    """Return `n` times the targets (rows,), dealt out to the clones at random by NumPy's PCG64 from `seed`.
+
+    Raises UsageError when a clone has several targets, which cannot be dealt out to another clone.
+    """
+    if not n:
+        return []
+    by_group = _target_by_group(table)
+    rng = np.random.default_rng(seed)
+    return [rng.permutation(by_group)[table.group_codes] for _ in range(n)]
 
 
 def _target_by_group(table: TrainingTable) -> Any:

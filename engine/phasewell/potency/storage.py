@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from phasewell import __version__
 from phasewell.errors import InputError, OutputError, SecurityError
-from phasewell.potency.estimators import KINDS, make_estimator
+from phasewell.potency.estimators import KINDS, LINEAR_KINDS, make_estimator
 from phasewell.potency.evaluation import Evaluation
 from phasewell.potency.lasso import LassoLeaveGroupOut
 from phasewell.potency.model import PotencyModel
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORMAT = "phasewell-potency-model-1"
-ESTIMATOR_FILES = {"lasso": "lasso.json", "forest": "forest.skops", "xgboost": "xgboost.ubj"}
+ESTIMATOR_FILES = {kind: f"{kind}.json" for kind in LINEAR_KINDS} | {
+    "forest": "forest.skops",
+    "xgboost": "xgboost.ubj",
+}
 # what a forest file may construct beyond skops' own list of plain data holders: the arrays of one tree
 TRUSTED_TYPES = {"sklearn.tree._tree.Tree"}
 
@@ -82,7 +85,7 @@ def save_model(model: PotencyModel, folder: Path | str) -> Path:
 
 def _write_files(model: PotencyModel, folder: Path) -> None:
     name = ESTIMATOR_FILES[model.kind]
-    if model.kind == "lasso":
+    if model.kind in LINEAR_KINDS:
         _write_json(folder / name, _lasso_document(model.estimator))
     elif model.kind == "forest":
         import skops.io
@@ -151,8 +154,8 @@ def _read_manifest(folder: Path) -> ModelManifest:
 
 
 def _load_estimator(path: Path, manifest: ModelManifest) -> Any:
-    if manifest.kind == "lasso":
-        estimator: Any = _lasso_from_document(path)
+    if manifest.kind in LINEAR_KINDS:
+        estimator: Any = _lasso_from_document(path, manifest)
     elif manifest.kind == "xgboost":
         estimator = _load_boosted_trees(path, manifest)
     else:
@@ -200,10 +203,10 @@ def _lasso_document(estimator: LassoLeaveGroupOut) -> dict[str, Any]:
     }
 
 
-def _lasso_from_document(path: Path) -> LassoLeaveGroupOut:
+def _lasso_from_document(path: Path, manifest: ModelManifest) -> LassoLeaveGroupOut:
     document = json.loads(path.read_text(encoding="utf-8"))
     try:
-        estimator = LassoLeaveGroupOut(**document["parameters"])
+        estimator: LassoLeaveGroupOut = make_estimator(manifest.kind, manifest.seed, document["parameters"])
         estimator.alpha_, estimator.intercept_ = float(document["alpha"]), float(document["intercept"])
         for name in ("coef", "mean", "scale", "alphas", "cv_error"):
             setattr(estimator, f"{name}_", np.array(document[name], dtype=np.float64))

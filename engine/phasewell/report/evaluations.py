@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 from phasewell.errors import InputError
 from phasewell.potency.evaluation import Evaluation
 
-TITLES = {"lasso": "LASSO", "forest": "Random forest", "xgboost": "XGBoost"}
+TITLES = {
+    "lasso": "LASSO",
+    "forest": "Random forest",
+    "xgboost": "XGBoost",
+    "elastic_net": "Elastic net",
+    "ridge": "Ridge",
+}
 
 
 class Scores(NamedTuple):

@@ -111,7 +111,7 @@ def _verdict(model: ModelReport) -> Paragraph:
 
 def _columns(model: ModelReport, target: str) -> list[Block]:
     found = model.evaluation.coefficients
-    if model.evaluation.kind != "lasso":
+    if model.evaluation.kind in ("forest", "xgboost"):  # trees have no coefficients
         return []
     if not found:
         return [Paragraph(f"{model.title} chose no column: it predicts the mean.", "note")]

@@ -51,7 +51,8 @@ def _model_row(path: Path) -> dict[str, Any]:
 
 def _evaluation_row(path: Path, document: Mapping[str, Any], basis: str) -> dict[str, Any]:
     row: dict[str, Any] = {"model": path.parent.name, "basis": basis}
-    row["n_selected"] = len(_take(document, "coefficients", path)) if document.get("kind") == "lasso" else None
+    selects = document.get("kind") in ("lasso", "elastic_net")
+    row["n_selected"] = len(_take(document, "coefficients", path)) if selects else None
     shuffle = path.with_name("shuffle.json")
     if basis == "measured" and shuffle.is_file():
         shuffled = _read(shuffle)
