@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from phasewell.learning.teaching import Teaching
 from phasewell.learning.training import Trained
 from phasewell.networks import make_network
 from phasewell.networks.pictures import PictureNetwork
+from safetensors.torch import save_file
 
 TRAINING, VALIDATION = ("H1", "H2", "L1", "L2"), ("H3", "L3")
 
@@ -192,7 +194,7 @@ def test_what_cannot_be_taught_is_refused(striped: LabelledPictures, short: Trai
     with pytest.raises(InputError, match="line H1 has frames on both sides"):
         train_network("densenet13", striped, np.arange(0, 36, 2), np.arange(1, 36, 2), short, "cpu")
     tiny = LabelledPictures(striped.pictures[:, :9, :9], striped.lines, striped.targets, striped.classes, striped.keys)
-    with pytest.raises(InputError, match="cannot read pictures of 9 x 9 px"):
+    with pytest.raises(UsageError, match="pictures of 9 x 9 px; expected at least"):
         train(tiny, short)
 
 
@@ -231,3 +233,15 @@ def test_the_loss_and_l2_are_what_they_are_called(striped: LabelledPictures) -> 
         clear = gradient.abs() > 1e-4  # Adam's epsilon counts for smaller ones
         assert clear.any()
         torch.testing.assert_close(moved[clear], -1e-3 * gradient.sign()[clear], rtol=1e-3, atol=1e-6)
+
+
+def test_step_one_takes_the_convolutions_of_a_file(striped: LabelledPictures, tmp_path: Path) -> None:
+    path, other = tmp_path / "others.safetensors", make_network("densenet13", 5, seed=11)
+    save_file(other.state_dict(), path)
+    recipe = TrainingRecipe(dense=(), head_epochs=1, tune_epochs=0)
+    trained = train(striped, recipe, weights=path)
+    assert trained.pretrained
+    assert trained.to_dict()["weights_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert torch.equal(trained.network.features.conv0.weight, other.features.conv0.weight)
+    with pytest.raises(InputError, match="cannot be read"):
+        train(striped, recipe, weights=tmp_path / "absent.safetensors")

@@ -14,7 +14,6 @@ import torch
 
 from phasewell.device import Device, as_device
 from phasewell.errors import UnavailableError
-from phasewell.networks.network import pool
 from phasewell.networks.pictures import PictureNetwork
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def read_features(
     def features(batch: torch.Tensor) -> torch.Tensor:
         check()
         every = [flip(batch, torch.full((len(batch),), variant)) for variant in range(variants)]
-        return torch.stack([pool(convolutions.features(network.scale(one))) for one in every], 1)
+        return torch.stack([convolutions.pooled(network.scale(one)) for one in every], 1)
 
     found = _read(network, features, pictures, frames, workplace)  # (n, variants, maps)
     return found.transpose(0, 1).contiguous().to(workplace.device)

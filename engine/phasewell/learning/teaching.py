@@ -107,7 +107,7 @@ class Teaching:
                 with self.workplace.autocast():
                     if step == "head":
                         features = self.features["training"][variants[part], places[part]]
-                        logits = self.network.classify(features[:, :, None, None]).float()
+                        logits = self.network.decide(features).float()
                     else:
                         pictures = self.workplace.put(self.pictures.pictures[self.training[order[part]]])
                         logits = self.served(flip(pictures, variants[part]) if self.variants > 1 else pictures).float()
@@ -126,7 +126,7 @@ class Teaching:
         if step == "head":
             self.network.eval()
             with torch.inference_mode(), self.workplace.autocast():
-                found = self.network.classify(self.features["validation"][0][:, :, None, None]).float().cpu().numpy()
+                found = self.network.decide(self.features["validation"][0]).float().cpu().numpy()
         else:
             found = read_logits(self.served, self.pictures.pictures, self.validation, self.workplace)
         logits = found.astype(np.float64)

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from phasewell.errors import InputError
 from phasewell.learning.checkpoint import read_checkpoint, write_checkpoint
 from phasewell.learning.passes import open_workplace
 from phasewell.learning.splits import check_split
 from phasewell.learning.teaching import DivergedError, Epoch, Step, Teaching
-from phasewell.networks import make_network
+from phasewell.networks import NETWORKS, check_picture, make_network
 from phasewell.networks.network import Network
 from phasewell.networks.pictures import PictureNetwork
+from phasewell.networks.weights import load_backbone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from phasewell.learning.recipe import TrainingRecipe
 
 CHECKPOINT_INTERVAL_S = 30.0
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,7 @@ def train_network(
     recipe: TrainingRecipe,
     device: Device | str = "auto",
     *,
+    weights: Path | str | None = None,
     checkpoint: Path | str | None = None,
     stop: Callable[[], None] | None = None,
     progress: Callable[[Epoch], None] | None = None,
@@ -95,27 +95,31 @@ def train_network(
 ) -> Trained:
     """Teach a network the classes of frames, by lines: `training` and `validation` are places and share no line.
 
-    The convolutions begin He-normal. Without `validation` every pass of the recipe is made. `checkpoint` is a file of
-    this training alone, written at most every `checkpoint_interval_s` and at the end: the same call goes on from it, or
-    returns at once when it had ended. `stop` is called before every batch: what it raises ends the training. `progress`
-    is called after every pass. On a CPU the weights follow from the arguments, bit for bit, for one number of threads.
-    Raises InputError for a split that is not by line, pictures that the network cannot read and damaged checkpoints,
-    DivergedError, UsageError for a checkpoint of another training, UnavailableError for a device or precision that is
-    not there.
+    `weights` is a local file for the convolutions (step one); without it they begin He-normal. Without `validation`
+    every pass of the recipe is made. `checkpoint` is a file of this training alone, written at most every
+    `checkpoint_interval_s` and at the end: the same call goes on from it, or returns at once when it had ended. `stop`
+    is called before every batch: what it raises ends the training. `progress` is called after every pass. On a CPU the
+    weights follow from the arguments, bit for bit, for one number of threads.
+    Raises InputError for a split that is not by line and damaged checkpoints, DivergedError, UsageError for pictures
+    that are too small and a checkpoint of another training, UnavailableError for a device or precision that is not
+    there; for `weights` as `load_backbone`.
     """
     check_split(pictures, training, validation)
+    height, width = pictures.pictures.shape[1:]
+    check_picture(network_name, (height, width))
     workplace = open_workplace(device, recipe.precision)
     network = make_network(network_name, len(pictures.classes), recipe.dense, recipe.dropout, recipe.seed)
-    _check_size(network_name, network, pictures)
+    loaded = load_backbone(network, network_name, Path(weights)) if weights is not None else None
+    facts = NETWORKS[network_name]
     identity = {
         "network": network_name,
         "recipe": recipe.model_dump(mode="json"),
-        "weights_sha256": None,
+        "weights_sha256": loaded.sha256 if loaded else None,
         "data_sha256": data_digest(pictures, training, validation),
         "precision": workplace.precision,
         "device": workplace.device.type,
     }
-    served: Any = PictureNetwork(network, MEAN, STD)
+    served: Any = PictureNetwork(network, facts.mean, facts.std)
     served.to(workplace.device, memory_format=torch.channels_last)
     teaching = Teaching(served, pictures, training, validation, recipe, workplace, stop or _go_on)
     course = _Course(teaching, Path(checkpoint) if checkpoint else None, identity, progress, checkpoint_interval_s)
@@ -126,8 +130,8 @@ def train_network(
         network=network,
         network_name=network_name,
         classes=pictures.classes,
-        mean=MEAN,
-        std=STD,
+        mean=facts.mean,
+        std=facts.std,
         recipe=recipe,
         history=tuple(course.history),
         best_epoch=course.best,
@@ -155,15 +159,6 @@ def _lines(pictures: LabelledPictures, frames: NDArray[np.int64]) -> tuple[str, 
 
 def _go_on() -> None:
     return None
-
-
-def _check_size(name: str, network: Network, pictures: LabelledPictures) -> None:
-    height, width = pictures.pictures.shape[1:]
-    try:
-        with torch.inference_mode():
-            network.features(torch.zeros(1, 3, height, width))
-    except RuntimeError as error:
-        raise InputError(f"network {name}: cannot read pictures of {height} x {width} px ({error})") from error
 
 
 class _Course:

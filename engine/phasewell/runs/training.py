@@ -51,7 +51,8 @@ def train_model(
     plate: Path | str,
     output: Path | str,
     network: str = "densenet121",
-    recipe: TrainingRecipe = SCRATCH,
+    recipe: TrainingRecipe | None = None,
+    weights: Path | str | None = None,
     *,
     line: str = "line",
     class_: str = "class",
@@ -69,7 +70,8 @@ def train_model(
 ) -> Model:
     """Train a network on the frames of a plate whose plate map names line and class, and write its model folder.
 
-    `test_lines` and `validation_lines` left out: one of each class for both, chosen by the recipe's seed;
+    `recipe` left out: the usual one of transfer learning with `weights` (a local file for the convolutions), SCRATCH
+    without. `test_lines` and `validation_lines` left out: one of each class for both, chosen by the recipe's seed;
     empty: none, and without validation lines every pass of the recipe is made. The folder is evaluated on the test
     lines, else on the validation lines, and says which. `line`, `class_`, `classes`, `frame_px`, `mode`, `window_h` as
     in `label_frames`. `cache` is a folder that keeps the pictures for other trainings. `frames_progress` is called with
@@ -81,6 +83,7 @@ def train_model(
     folder, opened = Path(output), open_plate(plate, foreign)
     if (folder / CARD_NAME).exists():
         raise OutputError(f"model {folder}: holds a model already; choose another folder or remove that one")
+    recipe = recipe or (SCRATCH if weights is None else TrainingRecipe())
     check_network(network, 2, recipe.dense, recipe.dropout)
     with RunLock(folder), stop_on_signals() as stop:
         frames = label_frames(
@@ -105,6 +108,7 @@ def train_model(
             frames_of(pictures, roles.validation) if roles.validation else None,
             recipe,
             device,
+            weights=weights,
             checkpoint=checkpoint,
             stop=stop.check,
             progress=progress,
