@@ -32,7 +32,7 @@ class Network(nn.Module):
 
     def pooled(self, x: torch.Tensor) -> torch.Tensor:
         """Return the mean of each feature map of pictures: (n, 3, h, w) -> (n, maps)."""
-        return _pool(self.features(x))
+        return pool(self.features(x))
 
     def decide(self, pooled: torch.Tensor) -> torch.Tensor:
         """Return the logits (n, classes) of pooled features (n, maps): the head alone."""
@@ -41,7 +41,7 @@ class Network(nn.Module):
 
     def classify(self, maps: torch.Tensor) -> torch.Tensor:
         """Return the logits (n, classes) of feature maps (n, maps, h', w')."""
-        return self.decide(_pool(maps))
+        return self.decide(pool(maps))
 
     def head_activations(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return pooled features (n, maps), what each dense layer makes of them (n, units), and the logits."""
@@ -49,7 +49,8 @@ class Network(nn.Module):
         return [*values, self.classifier(values[-1])]
 
 
-def _pool(maps: torch.Tensor) -> torch.Tensor:  # (n, maps, h', w') -> (n, maps)
+def pool(maps: torch.Tensor) -> torch.Tensor:
+    """Return the mean over the area: (n, maps, h', w') -> (n, maps)."""
     return maps.mean((2, 3))
 
 
