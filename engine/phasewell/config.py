@@ -136,8 +136,9 @@ class InferenceConfig(_Section):
     """The model's folder: model.json, weights.safetensors, model.onnx."""
     backend: Literal["auto", "openvino", "torch"] = "auto"
     """auto: OpenVINO on a CPU, torch on a GPU. Part of the key of scores, like all that follows."""
-    precision: Literal["auto", "f32", "bf16", "f16"] = "auto"
-    """auto: bf16 where the processor multiplies it, else f32; what was chosen is in every result."""
+    precision: Literal["auto", "f32", "bf16", "f16", "int8"] = "auto"
+    """auto: bf16 where the processor multiplies it, else f32; what was chosen is in every result. int8 needs a model
+    that was quantised."""
     mode: Literal["offset", "gain"] | None = None
     """How the mean grey level becomes 130; left out = as the model was trained."""
     acceleration: Literal["none", "graphs", "compile"] = "none"

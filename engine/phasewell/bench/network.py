@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "densenet121"
 REMEDY = "install the extras serve and train: `phasewell doctor` shows the lines"
-_NUMBERS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
+_NUMBERS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "int8": "int8"}
 _INSIDE = {
     NETWORK: "pictures in the device's memory -> scores in host memory",
     PREPARED_NETWORK: "frames in the device's memory -> brightness rule, pictures -> scores in host memory",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from phasewell.errors import UnavailableError, UsageError
+from phasewell.inference.int8_file import read_int8
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from phasewell.inference.model_file import Model
 
 Backend = Literal["auto", "openvino", "torch"]
-Precision = Literal["auto", "f32", "bf16", "f16"]
+Precision = Literal["auto", "f32", "bf16", "f16", "int8"]
 Acceleration = Literal["none", "graphs", "compile"]
 
 RunPictures = Callable[[Any], "NDArray[Any]"]
@@ -66,8 +67,9 @@ def identify_session(
     """Return who would score on a device, without loading the model or a backend.
 
     Backend auto: on a CPU OpenVINO, or torch where only that is installed; on a GPU torch. Precision auto: bf16 where
-    the processor multiplies it, else f32. Raises UsageError for a combination that does not exist and UnavailableError
-    for a backend that is not installed.
+    the processor multiplies it, else f32; int8 only where it is asked for, by the digest of the INT8 graph's card,
+    which names the model's. Raises UsageError for a combination that does not exist, UnavailableError for a backend
+    that is not installed, InputError for int8 of a model that has no INT8 graph.
     """
     for name, value, known in (
         ("backend", backend, get_args(Backend)),
@@ -82,12 +84,15 @@ def identify_session(
         precision = "bf16" if _multiplies_bf16(device, hardware) else "f32"
     if precision == "f16" and not device.is_gpu:
         raise UsageError("inference.precision f16: processors multiply it on GPUs only; expected f32 or bf16")
+    if precision == "int8" and chosen != "openvino":
+        raise UsageError(f"inference.precision int8: {chosen} does not serve it; expected backend openvino on a CPU")
     if acceleration != "none" and not (chosen == "torch" and device.is_gpu):
         raise UsageError(f"inference.acceleration {acceleration}: needs backend torch on a GPU; expected none")
     name = f"{chosen} {_version(chosen)}" if acceleration == "none" else f"{chosen} {_version(chosen)} {acceleration}"
     if chosen == "torch" and not device.is_gpu:
         name += f" threads {device.threads}"  # measured: its float32 sums follow the number of threads
-    return SessionIdentity(model.sha256, name, precision, hardware)
+    sha256 = read_int8(model).sha256 if precision == "int8" else model.sha256
+    return SessionIdentity(sha256, name, precision, hardware)
 
 
 def describe_hardware(device: Device) -> str:

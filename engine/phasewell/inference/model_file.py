@@ -164,17 +164,33 @@ def write_model(folder: Path, card: ModelCard, weights: bytes, onnx: bytes) -> M
     return read_model(folder)
 
 
-def _check_file(path: Path, expected: str) -> None:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"model {path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    if path.name == WEIGHTS_NAME:
-        _check_weights(path, data)
-    elif _EXTERNAL in data:
+def check_onnx(path: Path, expected: str, named_by: str = CARD_NAME, remedy: str = REMEDY) -> None:
+    """Raise SecurityError for ONNX that keeps weights in other files, InputError for bytes of another SHA-256."""
+    data = _read(path, remedy)
+    if _EXTERNAL in data:
         raise SecurityError(f"model {path}: keeps weights in other files; export it again with all weights inside")
+    _check_digest(path, data, expected, named_by, remedy)
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if path.name == ONNX_NAME:
+        check_onnx(path, expected)
+        return
+    data = _read(path, REMEDY)
+    _check_weights(path, data)
+    _check_digest(path, data, expected, CARD_NAME, REMEDY)
+
+
+def _read(path: Path, remedy: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"model {path}: cannot be read ({error.strerror}); {remedy}") from error
+
+
+def _check_digest(path: Path, data: bytes, expected: str, named_by: str, remedy: str) -> None:
     if hashlib.sha256(data).hexdigest() != expected:
-        raise InputError(f"model {path}: its bytes do not have the SHA-256 that {CARD_NAME} names; {REMEDY}")
+        raise InputError(f"model {path}: its bytes do not have the SHA-256 that {named_by} names; {remedy}")
 
 
 def _check_weights(path: Path, data: bytes) -> None:

@@ -17,7 +17,8 @@ from phasewell.inference.backends import (
     SessionIdentity,
     identify_session,
 )
-from phasewell.inference.gate import check_logits, gate_pictures
+from phasewell.inference.gate import check_logits, check_repeated, count_flips, gate_pictures
+from phasewell.inference.int8_file import read_int8
 from phasewell.inference.model_file import Model, ModelCard, read_model
 
 if TYPE_CHECKING:
@@ -25,13 +26,22 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """A loaded model. `identity` says who scores; `gate_difference` how far it is from float32 torch, see `gate`."""
+    """A loaded model. `identity` says who scores; `gate_difference` how far it is from float32 torch, see `gate`.
+
+    `gate_flips` counts the gate's pictures whose most probable class is another than float32 torch says.
+    """
 
     def __init__(
-        self, model: Model, identity: SessionIdentity, picture_px: tuple[int, int], run: RunPictures, difference: float
+        self,
+        model: Model,
+        identity: SessionIdentity,
+        picture_px: tuple[int, int],
+        run: RunPictures,
+        difference: float,
+        flips: int,
     ) -> None:
         self.card: ModelCard = model.card
-        self.identity, self.picture_px, self.gate_difference = identity, picture_px, difference
+        self.identity, self.picture_px, self.gate_difference, self.gate_flips = identity, picture_px, difference, flips
         self._run = run
 
     def scores(self, images: Any) -> NDArray[np.float32]:
@@ -62,7 +72,7 @@ def open_session(
 
     `picture_px` are height and width of the pictures where frames are not of the model's size. Threads are those of
     the device. Before it is returned the session scores the gate's pictures; InputError when they differ from float32
-    torch by more than the tolerance of the precision (`gate.TOLERANCES`).
+    torch by more than the tolerance of the precision (`gate.TOLERANCES`), or INT8 from where it was made.
     Raises InputError and SecurityError as `read_model`, UsageError and UnavailableError as `identify_session`.
     """
     model = model if isinstance(model, Model) else read_model(model)
@@ -76,8 +86,11 @@ def open_session(
     pictures = gate_pictures(*own_size, record.seed)
     found = gate_run(device.put(pictures))
     who = f"model {model.folder} by {identity.backend} on {device.name}"
-    difference = check_logits(found, np.array(record.logits), identity.precision, who)
-    return Session(model, identity, picture_px, run, difference)
+    expected = np.array(record.logits)
+    difference = check_logits(found, expected, identity.precision, who)
+    if identity.precision == "int8":
+        check_repeated(found, np.array(read_int8(model).card.gate.logits), who)
+    return Session(model, identity, picture_px, run, difference, count_flips(found, expected))
 
 
 def _compile(
