@@ -34,14 +34,18 @@ _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _DENSE, _VGG, _RESNET = "densenet.DenseNet", "vgg.VGG", "resnetv2.ResNetV2"
 
 NETWORKS = {
-    "densenet121": NetworkFacts("densenet121", ("classifier.",), 1024, _DENSE, ((6, 12, 24, 16),), *_IMAGENET, 29),
+    "densenet121": NetworkFacts(
+        "densenet121", ("classifier.",), 1024, _DENSE, ((6, 12, 24, 16), (32, 64)), *_IMAGENET, 29
+    ),
     "vgg19": NetworkFacts("vgg19", ("pre_logits.", "head."), 512, _VGG, ((2, 2, 4, 4, 4),), *_IMAGENET, 32),
     "resnet50v2": NetworkFacts("resnetv2_50", ("head.",), 2048, _RESNET, ((3, 4, 6, 3),), *_HALF, 1),
     "inceptionv3": NetworkFacts("inception_v3", ("fc.", "AuxLogits."), 2048, "inception.InceptionV3", (), *_HALF, 75),
     "xception": NetworkFacts("legacy_xception", ("fc.",), 2048, "xception.Xception", (), *_HALF, 7),
-    "densenet13": NetworkFacts(None, ("classifier.",), 68, _DENSE, ((1, 1, 1, 1),), *_IMAGENET, 29),
+    "densenet13": NetworkFacts(None, ("classifier.",), 68, _DENSE, ((1, 1, 1, 1), (32, 64)), *_IMAGENET, 29),
+    "densenet19": NetworkFacts(None, ("classifier.",), 45, _DENSE, ((1, 2, 2, 2), (12, 16)), *_IMAGENET, 29),
 }
-"""Networks by name: the five of paper K (item K4), and densenet13, a small one for demonstrations and tests."""
+"""Networks by name: the five of paper K (item K4), densenet13, a small one for tests, and densenet19, with fewer maps,
+which a CPU teaches in minutes: the demonstration's."""
 
 MOST_CLASSES, MOST_DENSE_LAYERS, MOST_DENSE_UNITS = 1000, 8, 8192
 

@@ -10,32 +10,31 @@ from torch import nn
 
 from phasewell.networks.network import Network
 
-GROWTH = 32  # maps that a layer adds
-BOTTLENECK = 4  # maps between its two convolutions, in units of GROWTH
-FIRST_MAPS = 64
+BOTTLENECK = 4  # maps between the two convolutions of a layer, in units of what it adds
 
 
 class _DenseLayer(nn.Module):
     # norm, ReLU, 1 x 1; norm, ReLU, 3 x 3
-    def __init__(self, maps: int) -> None:
+    def __init__(self, maps: int, growth: int) -> None:
         super().__init__()
-        between = BOTTLENECK * GROWTH
+        between = BOTTLENECK * growth
         self.norm1 = nn.BatchNorm2d(maps)
         self.conv1 = nn.Conv2d(maps, between, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(between)
-        self.conv2 = nn.Conv2d(between, GROWTH, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(between, growth, 3, padding=1, bias=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, GROWTH, h, w)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, growth, h, w)
         x = self.conv1(torch.relu(self.norm1(x)))
         added: torch.Tensor = self.conv2(torch.relu(self.norm2(x)))
         return added
 
 
 class _DenseBlock(nn.ModuleDict):
-    def __init__(self, maps: int, layers: int) -> None:
-        super().__init__(OrderedDict((f"denselayer{i + 1}", _DenseLayer(maps + i * GROWTH)) for i in range(layers)))
+    def __init__(self, maps: int, layers: int, growth: int) -> None:
+        numbered = ((f"denselayer{i + 1}", _DenseLayer(maps + i * growth, growth)) for i in range(layers))
+        super().__init__(OrderedDict(numbered))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, maps + layers * GROWTH, h, w)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, maps, h, w) -> (n, maps + layers * growth, h, w)
         for layer in self.values():
             x = torch.cat((x, layer(x)), 1)
         return x
@@ -55,19 +54,24 @@ class _Transition(nn.Module):
 
 
 class DenseNet(Network):
-    """Blocks of `layers` dense layers, then the head: (n, 3, h, w) -> logits (n, classes)."""
+    """Blocks of `layers` dense layers, then the head: (n, 3, h, w) -> logits (n, classes).
 
-    def __init__(self, layers: Sequence[int], classes: int, dense: Sequence[int], dropout: float) -> None:
+    `widths` are the maps that a layer adds, and those of the first convolution.
+    """
+
+    def __init__(
+        self, layers: Sequence[int], widths: tuple[int, int], classes: int, dense: Sequence[int], dropout: float
+    ) -> None:
         super().__init__()
+        growth, maps = widths
         parts: OrderedDict[str, nn.Module] = OrderedDict()
-        parts["conv0"] = nn.Conv2d(3, FIRST_MAPS, 7, stride=2, padding=3, bias=False)
-        parts["norm0"] = nn.BatchNorm2d(FIRST_MAPS)
+        parts["conv0"] = nn.Conv2d(3, maps, 7, stride=2, padding=3, bias=False)
+        parts["norm0"] = nn.BatchNorm2d(maps)
         parts["relu0"] = nn.ReLU()
         parts["pool0"] = nn.MaxPool2d(3, stride=2, padding=1)
-        maps = FIRST_MAPS
         for block, count in enumerate(layers, start=1):
-            parts[f"denseblock{block}"] = _DenseBlock(maps, count)
-            maps += count * GROWTH
+            parts[f"denseblock{block}"] = _DenseBlock(maps, count, growth)
+            maps += count * growth
             if block < len(layers):
                 parts[f"transition{block}"] = _Transition(maps)
                 maps //= 2
