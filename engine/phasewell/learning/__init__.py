@@ -7,6 +7,7 @@ from phasewell.lazy import lazy_names
 if TYPE_CHECKING:
     from phasewell.learning.cross_validation import cross_validate, evaluate_outside
     from phasewell.learning.descriptor_baseline import fit_descriptor_model, frame_profiles
+    from phasewell.learning.embedding import embed_layers, read_activations
     from phasewell.learning.evaluation import evaluate_frames
     from phasewell.learning.passes import predict_pictures
     from phasewell.learning.pictures import LabelledPictures
@@ -32,6 +33,7 @@ _PUBLIC = {
     "check_split": "phasewell.learning.splits",
     "choose_test_lines": "phasewell.learning.splits",
     "cross_validate": "phasewell.learning.cross_validation",
+    "embed_layers": "phasewell.learning.embedding",
     "evaluate_frames": "phasewell.learning.evaluation",
     "evaluate_outside": "phasewell.learning.cross_validation",
     "fit_descriptor_model": "phasewell.learning.descriptor_baseline",
@@ -40,6 +42,7 @@ _PUBLIC = {
     "frames_of": "phasewell.learning.splits",
     "predict_pictures": "phasewell.learning.passes",
     "published_tables": "phasewell.learning.published",
+    "read_activations": "phasewell.learning.embedding",
     "search_recipe": "phasewell.learning.search",
     "train_network": "phasewell.learning.training",
 }
@@ -56,6 +59,7 @@ __all__ = [
     "check_split",
     "choose_test_lines",
     "cross_validate",
+    "embed_layers",
     "evaluate_frames",
     "evaluate_outside",
     "fit_descriptor_model",
@@ -64,6 +68,7 @@ __all__ = [
     "frames_of",
     "predict_pictures",
     "published_tables",
+    "read_activations",
     "search_recipe",
     "train_network",
 ]

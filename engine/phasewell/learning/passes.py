@@ -120,7 +120,7 @@ def read_logits(
     network: PictureNetwork, pictures: NDArray[np.uint8], frames: NDArray[np.int64], workplace: Workplace
 ) -> NDArray[np.float32]:
     """Return the logits of frames by a network that lies on the device."""
-    return _read(network, network.forward, pictures, frames, workplace).numpy()
+    return read_values(network, network.forward, pictures, frames, workplace).numpy()
 
 
 def read_features(
@@ -139,17 +139,18 @@ def read_features(
         every = [flip(batch, torch.full((len(batch),), variant)) for variant in range(variants)]
         return torch.stack([convolutions.pooled(network.scale(one)) for one in every], 1)
 
-    found = _read(network, features, pictures, frames, workplace)  # (n, variants, maps)
+    found = read_values(network, features, pictures, frames, workplace)  # (n, variants, maps)
     return found.transpose(0, 1).contiguous().to(workplace.device)
 
 
-def _read(
+def read_values(
     network: PictureNetwork,
     function: Callable[[torch.Tensor], torch.Tensor],
     pictures: NDArray[np.uint8],
     frames: NDArray[np.int64],
     workplace: Workplace,
 ) -> torch.Tensor:
+    """Return (n, ...) float32 on the CPU of what `function` makes of frames' pictures, the network in eval mode."""
     network.eval()
     with torch.inference_mode(), workplace.autocast():
         found = [
