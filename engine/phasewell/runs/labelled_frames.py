@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 _MARK = b"PWPICT01"
 _TAIL = struct.Struct("<Q32s8s")  # length of the document, its SHA-256, the mark
 UNLABELLED = "unlabelled"
+
+
+class FrameOptions(TypedDict, total=False):
+    """Which frames are taken, and what of them: the keywords of `label_frames` with their meaning there."""
+
+    line: str
+    class_: str
+    classes: Sequence[str] | None
+    frame_px: tuple[int, int] | None
+    mode: Mode
+    window_h: tuple[float, float] | None
 
 
 @dataclass(frozen=True)

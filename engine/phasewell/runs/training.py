@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from phasewell.durable import remove_file, replace_file
 from phasewell.errors import OutputError, UsageError
 from phasewell.images import open_plate
 from phasewell.inference import Model, save_model, softmax
 from phasewell.inference.model_file import CARD_NAME, TrainingRecord
-from phasewell.inference.preparation import Mode
 from phasewell.learning import (
     SCRATCH,
     TrainingRecipe,
@@ -26,7 +25,7 @@ from phasewell.learning import (
 from phasewell.networks import check_network
 from phasewell.runs.code import training_code_version
 from phasewell.runs.interruption import stop_on_signals
-from phasewell.runs.labelled_frames import LabelledFrames, label_frames
+from phasewell.runs.labelled_frames import FrameOptions, LabelledFrames, label_frames
 from phasewell.runs.lock import RunLock
 
 if TYPE_CHECKING:
@@ -54,28 +53,23 @@ def train_model(
     recipe: TrainingRecipe | None = None,
     weights: Path | str | None = None,
     *,
-    line: str = "line",
-    class_: str = "class",
-    classes: Iterable[str] | None = None,
     test_lines: Iterable[str] | None = None,
     validation_lines: Iterable[str] | None = None,
-    frame_px: tuple[int, int] | None = None,
-    mode: Mode = "offset",
-    window_h: tuple[float, float] | None = None,
     cache: Path | str | None = None,
     device: Device | str = "auto",
     foreign: ForeignConfig | None = None,
     frames_progress: Callable[[int, int], None] | None = None,
     progress: Callable[[Epoch], None] | None = None,
+    **options: Unpack[FrameOptions],
 ) -> Model:
     """Train a network on the frames of a plate whose plate map names line and class, and write its model folder.
 
     `recipe` left out: the usual one of transfer learning with `weights` (a local file for the convolutions), SCRATCH
     without. `test_lines` and `validation_lines` left out: one of each class for both, chosen by the recipe's seed;
     empty: none, and without validation lines every pass of the recipe is made. The folder is evaluated on the test
-    lines, else on the validation lines, and says which. `line`, `class_`, `classes`, `frame_px`, `mode`, `window_h` as
-    in `label_frames`. `cache` is a folder that keeps the pictures for other trainings. `frames_progress` is called with
-    (units done, units), `progress` after every pass.
+    lines, else on the validation lines, and says which. `options` are those of `label_frames`: `line`, `class_`,
+    `classes`, `frame_px`, `mode`, `window_h`. `cache` is a folder that keeps the pictures for other trainings.
+    `frames_progress` is called with (units done, units), `progress` after every pass.
     The same call goes on where a killed one stopped. Raises OutputError when the folder holds a model, LockedError
     while another process works there, InterruptedRunError when it is told to stop; else as `label_frames`, `fold_lines`
     and `train_network`.
@@ -86,18 +80,9 @@ def train_model(
     recipe = recipe or (SCRATCH if weights is None else TrainingRecipe())
     check_network(network, 2, recipe.dense, recipe.dropout)
     with RunLock(folder), stop_on_signals() as stop:
+        pictures_folder = Path(cache) if cache else folder
         frames = label_frames(
-            opened,
-            Path(cache) if cache else folder,
-            line=line,
-            class_=class_,
-            classes=tuple(classes) if classes is not None else None,
-            frame_px=frame_px,
-            mode=mode,
-            window_h=window_h,
-            device=device,
-            progress=frames_progress,
-            stop=stop.check,
+            opened, pictures_folder, device=device, progress=frames_progress, stop=stop.check, **options
         )
         roles = choose_roles(frames.pictures.class_of_line, recipe.seed, test_lines, validation_lines)
         pictures, checkpoint = frames.pictures, folder / CHECKPOINT_NAME
