@@ -25,6 +25,7 @@ LAYER |= {
     "console": 4,
     "demo": 4.5,
     "bench": 4.5,
+    "serving_commands": 4.5,
     "cli": 5,
     "__main__": 6,
 }

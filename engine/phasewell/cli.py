@@ -17,6 +17,7 @@ from phasewell import __version__
 from phasewell.bench.command import bench_app
 from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
+from phasewell.serving_commands import quantise_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,8 @@ app = cyclopts.App(
     help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
 )
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-app.command(config_app)
-app.command(bench_app)
+for verb in (config_app, bench_app, quantise_app):
+    app.command(verb)
 
 
 @app.command

@@ -26,7 +26,7 @@ HEAVY = {
 }
 VERBS = {
     "demo", "doctor", "ingest", "validate", "simulate", "plan", "run", "status", "fit", "predict", "report", "export",
-    "config", "completion", "bench",
+    "config", "completion", "bench", "quantise",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ _PUBLIC = {
     "plate_of": "phasewell.runs.origin",
     "predict_wells": "phasewell.runs.fitting",
     "profile": "phasewell.runs.run_profile",
+    "quantise_on_plate": "phasewell.runs.quantising",
     "run": "phasewell.runs.driver",
     "simulate": "phasewell.runs.simulated_plates",
     "simulate_lines": "phasewell.runs.simulated_plates",
@@ -34,6 +35,7 @@ __all__ = [
     "plate_of",
     "predict_wells",
     "profile",
+    "quantise_on_plate",
     "run",
     "simulate",
     "simulate_lines",
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from phasewell.runs.interruption import InterruptedRunError
     from phasewell.runs.monitor import status
     from phasewell.runs.planning import Plan, plan
+    from phasewell.runs.quantising import quantise_on_plate
     from phasewell.runs.run_profile import profile
     from phasewell.runs.training import train_model
 
