@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +54,11 @@ class LabelledPictures:
         """Return the frames at some places, in the order of the places."""
         keys = tuple(self.keys[place] for place in frames)
         return LabelledPictures(self.pictures[frames], self.lines[frames], self.targets[frames], self.classes, keys)
+
+    @functools.cached_property
+    def digests(self) -> tuple[str, ...]:
+        """The SHA-256 of every picture, read once: a search asks for them at each of its trainings."""
+        return tuple(hashlib.sha256(picture.tobytes()).hexdigest() for picture in self.pictures)
 
     @property
     def class_of_line(self) -> dict[str, int]:

@@ -7,8 +7,6 @@ to be kept, and a training that goes on from a checkpoint ends with the same bit
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,6 +20,7 @@ from phasewell.learning.checkpoint import read_checkpoint, write_checkpoint
 from phasewell.learning.passes import open_workplace
 from phasewell.learning.splits import check_split
 from phasewell.learning.teaching import DivergedError, Epoch, Step, Teaching
+from phasewell.manifest import digest_json
 from phasewell.networks import NETWORKS, check_picture, make_network
 from phasewell.networks.network import Network
 from phasewell.networks.pictures import PictureNetwork
@@ -143,14 +142,12 @@ def train_network(
 
 def data_digest(pictures: LabelledPictures, training: NDArray[np.int64], validation: NDArray[np.int64] | None) -> str:
     """Return the SHA-256 of what a network is taught and judged by: pictures, targets, lines, classes, in order."""
-    digest = hashlib.sha256(json.dumps([list(pictures.pictures.shape[1:]), list(pictures.classes)]).encode())
-    for name, places in (("training", training), ("validation", validation)):
+    document: list[Any] = [list(pictures.pictures.shape[1:]), list(pictures.classes)]
+    for places in (training, validation):
         chosen = np.array([], np.int64) if places is None else places
-        document = [name, pictures.lines[chosen].tolist(), pictures.targets[chosen].tolist()]
-        digest.update(json.dumps(document).encode())
-        for place in chosen:
-            digest.update(pictures.pictures[place].tobytes())
-    return digest.hexdigest()
+        frames = [pictures.digests[place] for place in chosen]
+        document.append([pictures.lines[chosen].tolist(), pictures.targets[chosen].tolist(), frames])
+    return digest_json(document)
 
 
 def _lines(pictures: LabelledPictures, frames: NDArray[np.int64]) -> tuple[str, ...]:
