@@ -13,7 +13,7 @@ import numpy as np
 from phasewell.errors import InputError, UnavailableError
 from phasewell.inference.gate import check_logits, gate_pictures
 from phasewell.inference.model_file import ONNX_NAME, WEIGHTS_NAME, GateRecord, Model, ModelCard, write_model
-from phasewell.networks import NETWORKS, make_network
+from phasewell.networks import NETWORKS, check_picture, make_network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +54,7 @@ def save_model(folder: Path | str, network: Any, card: dict[str, Any]) -> Model:
     """Write a torch network in eval mode as a model folder; `card` has the fields of ModelCard that it cannot know.
 
     Its logits of the gate's pictures in float32 become part of the card. Raises InputError for weights that are not
-    finite, OutputError when the folder holds a model.
+    finite, UsageError for frames too small for the network, OutputError when the folder holds a model.
     """
     try:
         import torch
@@ -70,6 +70,7 @@ def save_model(folder: Path | str, network: Any, card: dict[str, Any]) -> Model:
         raise InputError(f"network {card['network']}: weights {wrong[0]} are not finite; train it again")
     served = PictureNetwork(network, card["mean"], card["std"]).eval()
     height, width = (side // 4 for side in card["frame_px"])
+    check_picture(card["network"], (height, width))
     pictures = gate_pictures(height, width)
     with torch.no_grad():
         logits = served(torch.from_numpy(pictures)).numpy()
