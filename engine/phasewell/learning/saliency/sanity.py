@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Randomisation:
-    """How like the trained network's maps those are that layers drawn anew give: Spearman's rank correlation."""
+    """How like the trained network's maps those are that layers drawn anew give: Spearman's rank correlation.
+
+    Near 1 whatever is drawn anew: the map shows the picture's own contrast, not what the network learned of classes.
+    """
 
     method: str
     layers: tuple[int, ...]  # drawn anew, counted from the logits
@@ -59,7 +62,7 @@ def randomise_layers(
     if stages < 1:
         raise UsageError(f"randomisation: {stages} stages; expected at least 1")
     first = scale_maps(explain(network, pictures, method, list(targets), recipe), recipe)
-    changed = copy.deepcopy(network)
+    changed, device = copy.deepcopy(network), next(network.parameters()).device
     modules = [
         module for module in changed.network.modules() if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d)
     ]
@@ -71,7 +74,8 @@ def randomise_layers(
     for count in counts:
         end = heavy[count - 1] + 1
         for place in range(done, end):
-            initialise(modules[place], seed + place)
+            initialise(modules[place].cpu(), seed + place)  # numbers are drawn there: the same on every device
+            modules[place].to(device)
         done = end
         maps = scale_maps(explain(changed, pictures, method, list(targets), recipe), recipe)
         correlations.append(_mean_rank_correlation(first, maps))
