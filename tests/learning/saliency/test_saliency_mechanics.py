@@ -122,6 +122,21 @@ def test_a_study_draws_the_same_frames_for_a_seed(spots: PictureNetwork, spotted
         study_saliency(spots, many, 1 - probabilities)
 
 
+def test_one_group_alone_is_explained_without_a_test(spots: PictureNetwork, spotted: np.ndarray) -> None:
+    found = study_saliency(
+        spots, labelled(spotted), np.full(6, 0.5), examples=1, checked=0, methods=("grad-cam++",)
+    ).to_dict()  # exactly 0.5 is called negative, as everywhere
+    json.dumps(found, allow_nan=False)
+    assert found["frames"] == {"true positive": 0, "true negative": 3}
+    test = found["methods"]["grad-cam++"]["reading_1"]["test"]
+    assert (test["n"], test["mean"][0], test["p"], test["reason"]) == (
+        (0, 3),
+        None,
+        None,
+        "fewer than two values in a group",
+    )
+
+
 def test_an_overlay_leaves_dark_places_alone() -> None:
     grey = np.full((3, 4), 100, np.uint8)
     scaled = np.zeros((3, 4))
