@@ -55,7 +55,7 @@ def test_frames_of_a_line_on_both_sides_are_refused() -> None:
 
 
 def test_a_search_among_noise_is_optimistic_and_the_outer_split_shows_it(tmp_path: Path) -> None:
-    # scores are coin flips, whatever the recipe: the best of 12 looks good inside, and is a coin outside
+    # scores are coin flips, whatever the recipe: the best of 8 looks good inside, and is a coin outside
     pictures = pictures_of({f"{name}{k}": 6 for name in "hl" for k in range(4)})
     space = SearchSpace(dense_layers=None, dense_units=None, l2=None, head_rate=None, tune_share=None, batch=None)
 
@@ -70,7 +70,7 @@ def test_a_search_among_noise_is_optimistic_and_the_outer_split_shows_it(tmp_pat
             space,
             TrainingRecipe(),
             tmp_path / f"{fold}.db",
-            12,
+            8,
             "random",
             seed=fold,
         )

@@ -71,15 +71,15 @@ def test_bootstrap_equals_metrics_of_repeated_frames() -> None:
     assert found.caution is not None and found.reason is None
 
 
-@pytest.mark.parametrize(("per_class", "low", "high"), [(4, 0.78, 0.89), (20, 0.90, 0.98)])
+@pytest.mark.parametrize(("per_class", "low", "high"), [(4, 0.76, 0.91), (20, 0.90, 0.99)])
 def test_interval_covers_as_often_as_its_caution_says(per_class: int, low: float, high: float) -> None:
     true_area, covered = norm.cdf(1 / np.sqrt(2 * (1 + 0.7**2))), 0
-    for seed in range(200):
+    for seed in range(120):
         names, positive, scores = lines_of(per_class, 40, 1.0, 0.7, seed)
         counts, _ = count_lines(names, positive, scores)
-        found = bootstrap_lines(counts, 500, seed)
+        found = bootstrap_lines(counts, 300, seed)
         covered += found.interval["auc"][0] <= true_area <= found.interval["auc"][1]
-    assert low < covered / 200 < high
+    assert low < covered / 120 < high
     assert (found.caution is not None) == (per_class < 10)
 
 

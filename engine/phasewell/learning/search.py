@@ -131,8 +131,8 @@ def search_recipe(
     returns at once when all trials are there. A trial that was killed is made again, with the same recipe: what a trial
     chooses depends on seed, place and the earlier values only. More `trials` extend a search; a grid is laid for its
     number of trials, and may have fewer points. `about` (JSON) names what else the values depend on, such as the data's
-    digest and the splits. An objective that returns NaN, or raises DivergedError, has no value; any other error ends
-    the search, to be gone on with.
+    digest and the splits. An objective that returns NaN, or raises DivergedError, has no value, and counts as the worst
+    one so far for what is chosen next; any other error ends the search, to be gone on with.
     Raises UsageError for a storage of another search, LockedError while another process searches there, InputError
     when no trial has a value, OutputError when the file cannot be made.
     """
@@ -193,8 +193,10 @@ def _make_trial(
         reason = f"the objective was {value}"
     # before the trial is told, so that a trial that has ended has it
     trial.set_user_attr(_OUTCOME, {"place": place, "notes": notes.notes, "reason": reason})
-    if reason is None:
-        study.tell(trial, value)
+    known = [row.values[0] for row in _ended(study) if row.values]
+    if reason is None or known:
+        # what has no value counts as the worst one for the Gaussian process, or it would be drawn there again and again
+        study.tell(trial, value if reason is None else min(known))
     else:
         study.tell(trial, state=TrialState.FAIL)
 
@@ -232,11 +234,12 @@ def _table(study: Study, space: SearchSpace, base: TrainingRecipe, method: Metho
     best: float | None = None
     completed = 0
     for place, trial in enumerate(_ended(study)):
-        value = None if trial.values is None else float(trial.values[0])
-        guided = method == "bayes" and completed >= STARTUP_TRIALS
-        if value is not None:
-            best, completed = value if best is None else max(best, value), completed + 1
         outcome = trial.user_attrs[_OUTCOME]
+        value = None if outcome["reason"] else float(trial.values[0])
+        guided = method == "bayes" and completed >= STARTUP_TRIALS
+        completed += bool(trial.values)
+        if value is not None:
+            best = value if best is None else max(best, value)
         recipe = space.recipe(trial.params, base)
         rows.append(SearchTrial(place, trial.params, recipe, value, best, guided, outcome["notes"], outcome["reason"]))
     return tuple(rows)
