@@ -26,6 +26,7 @@ LAYER |= {
     "demo": 4.5,
     "bench": 4.5,
     "serving_commands": 4.5,
+    "learning_commands": 4.5,
     "cli": 5,
     "__main__": 6,
 }

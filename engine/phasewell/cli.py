@@ -17,6 +17,7 @@ from phasewell import __version__
 from phasewell.bench.command import bench_app
 from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
+from phasewell.learning_commands import reproduce_app, train
 from phasewell.serving_commands import quantise_app
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ app = cyclopts.App(
     help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
 )
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-for verb in (config_app, bench_app, quantise_app):
+for verb in (config_app, bench_app, quantise_app, train, reproduce_app):
     app.command(verb)
 
 
@@ -266,10 +267,11 @@ def fit(
 @app.command
 def predict(run: Path, model: Path, *, json: Json = False) -> int:
     """Predict potency of every well of a run with a fitted model, or score its frames with a network's model folder."""
+    from phasewell.learning_commands import describe_prediction
     from phasewell.runs import predict_wells
 
     predictions = predict_wells(run, model)
-    lines = [f"{row['well']}: {_prediction(row)}" for row in predictions]
+    lines = [f"{row['well']}: {describe_prediction(row)}" for row in predictions]
     show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
     return EXIT_DONE
 
@@ -350,18 +352,6 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
     """Print the completion script of a shell."""
     print(app.generate_completion(shell=shell))
     return EXIT_DONE
-
-
-def _prediction(row: dict[str, Any]) -> str:
-    if "votes" not in row:
-        value = row["predicted"]
-        return "undefined: the profile lacks a value the model uses" if value is None else f"{value:.2f}"
-    shares = ", ".join(f"{name} {_share(value)}" for name, value in row["probabilities"].items())
-    return f"{row['predicted'] or 'no majority'} (mean {shares}; {row['n_scored']} of {row['n_expected']} frames)"
-
-
-def _share(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _progress(verb: str, quiet: bool) -> Any:

@@ -97,6 +97,24 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Image:
+    """A picture as data URI with what stands below it, and its size (height, width) in px."""
+
+    source: str = field(repr=False)
+    caption: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Rows of pictures, each row with a title."""
+
+    rows: Sequence[tuple[str, Sequence[Image]]]
+    caption: str
+    kind: ClassVar[str] = "images"
+
+
+@dataclass(frozen=True)
 class Definitions:
     """Terms and what they mean."""
 
@@ -122,7 +140,7 @@ class Fold:
     kind: ClassVar[str] = "fold"
 
 
-Block = Paragraph | Facts | Table | Figure | Gallery | Definitions | Code | Fold
+Block = Paragraph | Facts | Table | Figure | Gallery | Images | Definitions | Code | Fold
 
 
 @dataclass(frozen=True)
