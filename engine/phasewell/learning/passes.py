@@ -108,12 +108,16 @@ def predict_pictures(
 ) -> NDArray[np.float32]:
     """Return the logits (n, classes) float32 of pictures (n, height, width) uint8, or of those at some places.
 
-    The network is left in eval mode on the device. Errors as `open_workplace`.
+    The network works on the device, in eval mode, and returns to where it was. Errors as `open_workplace`.
     """
     workplace = open_workplace(device, precision)
+    before = next(network.parameters()).device
     network.to(workplace.device)
-    with workplace.settings():
-        return read_logits(network, pictures, np.arange(len(pictures)) if frames is None else frames, workplace)
+    try:
+        with workplace.settings():
+            return read_logits(network, pictures, np.arange(len(pictures)) if frames is None else frames, workplace)
+    finally:
+        network.to(before)
 
 
 def read_logits(
