@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +150,31 @@ def test_convolutions_share_as_plain_loops_do(
     expected = _loops(module, x.numpy(), given.numpy(), bounds)
     assert 0 < (outputs < 0).sum() < outputs.numel()
     np.testing.assert_allclose(found.detach().numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rule", "recipe"),
+    [
+        ("epsilon", SaliencyRecipe(convolutions="epsilon", epsilon=1e-13)),
+        ("z+", SaliencyRecipe(picture="like others", epsilon=1e-13)),
+        ("z-B", SaliencyRecipe(epsilon=1e-13)),
+    ],
+)
+def test_a_plain_network_gets_the_relevance_that_zennit_gives(rule: str, recipe: SaliencyRecipe) -> None:
+    """Recorded from zennit 0.5.1 (stabiliser 1e-12, biases left out of z+ and z-B), where no batch norm hinders it."""
+    draw = np.random.default_rng(8)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2),
+    ).double().eval()  # fmt: skip
+    with torch.no_grad():
+        for values in network.parameters():
+            values.copy_(torch.from_numpy(draw.normal(0, 0.5, tuple(values.shape))))
+    walked = walk(trace(network), torch.from_numpy(draw.uniform(-2, 2, (1, 3, 8, 9))))
+    bounds = torch.full((3, 1, 1), -2.0).double(), torch.full((3, 1, 1), 2.0).double()
+    found = propagate(walked, torch.tensor([[0.0, 1.0]]).double(), recipe, bounds)[0].detach().numpy()
+    expected = np.array(json.loads((Path(__file__).parent / "zennit_relevance.json").read_text())[rule])
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
 
 
 def test_the_sharing_rule_loses_nothing_without_biases() -> None:
