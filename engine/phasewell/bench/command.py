@@ -19,6 +19,7 @@ bench_app = cyclopts.App(name="bench", help="Measure this machine, or compare wh
 def bench(
     *,
     device: str = "auto",
+    network: str = "densenet121",
     quick: Annotated[bool, Parameter(negative="")] = False,
     output: Path | None = None,
     folder: Path | None = None,
@@ -31,6 +32,8 @@ def bench(
     ----------
     device
         cpu, cuda:N, or auto: the first GPU, else the CPU.
+    network
+        What scores the frames: densenet121, vgg19, resnet50v2, inceptionv3, xception, or a small one.
     quick
         Few frames and repeats: under two minutes on two cores.
     output
@@ -47,7 +50,7 @@ def bench(
         if not quiet:
             print(line, file=sys.stderr)
 
-    document = run_bench(device, quick, folder, say)
+    document = run_bench(device, quick, folder, say, network=network)
     if output is not None:
         write_document(document, output)
     show(document.to_dict(), describe_document(document), json)

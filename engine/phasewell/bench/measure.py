@@ -18,10 +18,11 @@ from phasewell.bench.frames import FRAME_BYTES, Effort, choose_effort, make_plat
 from phasewell.bench.network import measure_network, open_network
 from phasewell.bench.rows import REQUIRED, STORE_TO_TABLE, Row
 from phasewell.bench.scored_runs import measure_store_to_scores
-from phasewell.bench.verdict import judge
+from phasewell.bench.verdict import REQUIRED_NETWORK, judge
 from phasewell.bench.whole_runs import measure_store_to_table
 from phasewell.device import Device
 from phasewell.errors import OutputError, StorageError
+from phasewell.networks import check_network
 from phasewell.runs.code import code_version
 from phasewell.runs.rates import MeasuredRate, remember_rates
 
@@ -36,14 +37,16 @@ def run_bench(
     folder: Path | None = None,
     say: Say = lambda _line: None,
     effort: Effort | None = None,
+    network: str = REQUIRED_NETWORK,
 ) -> BenchDocument:
     """Measure a device: ceilings, then every boundary with its parity, then the verdict on the required one.
 
     Frames are simulated into a plate store in a folder of its own below `folder` (default: the system's folder for
     temporary files), which is removed at the end. `effort` says how much is measured; left out, `quick` chooses.
-    Raises UnavailableError for an absent device, OutputError when `folder` cannot be used, StorageError when it is
-    too small.
+    `network` is what scores the frames; the requirement is of the default. Raises UsageError for an unknown network,
+    UnavailableError for an absent device, OutputError when `folder` cannot be used, StorageError when it is too small.
     """
+    check_network(network, 2)
     where = device if isinstance(device, Device) else Device(device)
     chosen = effort or choose_effort(where, quick)
     started, began = _now(), time.perf_counter()
@@ -57,10 +60,10 @@ def run_bench(
         bench = Bench(where, chosen, ceilings, conditions, say)
         rows: list[Row] = []
         rows += measure_resident(bench, plate)
-        network = open_network(bench, own)
-        rows += measure_network(bench, plate, network)
+        opened = open_network(bench, own, network)
+        rows += measure_network(bench, plate, opened, network)
         rows += measure_store_to_table(bench, plate, store, own)
-        rows += measure_store_to_scores(bench, plate, store, own, network)
+        rows += measure_store_to_scores(bench, plate, store, own, opened, network)
     return BenchDocument(
         quick=quick,
         started_at=started,
@@ -68,8 +71,8 @@ def run_bench(
         conditions=conditions,
         ceilings=ceilings.found,
         rows=tuple(rows),
-        verdict=judge(rows, ceilings, FRAME_BYTES),
-        remembered=_remember(rows, conditions),
+        verdict=judge(rows, ceilings, FRAME_BYTES, network),
+        remembered=_remember(rows, conditions, network),
     )
 
 
@@ -102,8 +105,9 @@ def _current(device: Device) -> Any:
     return device.xp.cuda.Device(device.index) if device.is_gpu else nullcontext()
 
 
-def _remember(rows: Sequence[Row], conditions: dict[str, Any]) -> str:
-    """Keep the rates of whole runs for `plan`; return where, or why not."""
+def _remember(rows: Sequence[Row], conditions: dict[str, Any], network: str) -> str:
+    """Keep the rates of whole runs for `plan`, those with a network of the required one; return where, or why not."""
+    kept = (STORE_TO_TABLE, REQUIRED) if network == REQUIRED_NETWORK else (STORE_TO_TABLE,)
     rates = [
         MeasuredRate(
             hardware=conditions["hardware"]["hardware"],
@@ -114,7 +118,7 @@ def _remember(rows: Sequence[Row], conditions: dict[str, Any]) -> str:
             at=_now(),
         )
         for row in rows
-        if row.boundary in (STORE_TO_TABLE, REQUIRED) and row.frames_per_s is not None
+        if row.boundary in kept and row.frames_per_s is not None
     ]
     if not rates:
         return "no rate of a whole run was measured"

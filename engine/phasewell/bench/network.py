@@ -14,6 +14,7 @@ from phasewell.bench.ceilings import MATRIX, Ceiling
 from phasewell.bench.frames import FRAME_PX, PIXEL_SIZE_UM, read_batch
 from phasewell.bench.rows import NETWORK, PREPARED_NETWORK, Parity, Row, missing_row
 from phasewell.bench.timing import time_calls
+from phasewell.bench.verdict import REQUIRED_NETWORK
 from phasewell.bench.watching import Watcher
 from phasewell.device import Device
 from phasewell.errors import UnavailableError
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from phasewell.inference import Framing, Model, Session
     from phasewell.plate import Plate
 
-NAME = "densenet121"
 REMEDY = "install the extras serve and train: `phasewell doctor` shows the lines"
 _NUMBERS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "int8": "int8"}
 _INSIDE = {
@@ -53,7 +53,8 @@ class Network:
         """Name, picture, backend, precision and hardware in words."""
         height, width = self.framing.picture_px
         who = self.session.identity
-        return f"{NAME}, untrained, pictures of {height} x {width}: {who.backend} in {who.precision} on {who.hardware}"
+        name = self.model.card.network
+        return f"{name}, untrained, pictures of {height} x {width}: {who.backend} in {who.precision} on {who.hardware}"
 
     def ceiling(self, bench: Bench) -> Ceiling | None:
         """Return the rate of matrix products in the network's number format."""
@@ -78,25 +79,27 @@ class Network:
         )
 
 
-def open_network(bench: Bench, folder: Path) -> Network | UnavailableError:
+def open_network(bench: Bench, folder: Path, name: str = REQUIRED_NETWORK) -> Network | UnavailableError:
     """Make an untrained network below `folder` and load it; or return what is not installed."""
-    bench.say(f"making an untrained {NAME}")
+    bench.say(f"making an untrained {name}")
     try:
-        model = make_untrained_model(folder / "model", NAME, frame_px=FRAME_PX)
+        model = make_untrained_model(folder / "model", name, frame_px=FRAME_PX)
         session = open_session(model, bench.device)
         reference = open_session(model, Device("cpu"), "f32", "torch")
     except UnavailableError as error:
         return error
     framing = frame_windows(model.card, FRAME_PX, PIXEL_SIZE_UM)
-    work = count_work(make_network(NAME, len(model.card.classes)), *framing.picture_px)
+    work = count_work(make_network(name, len(model.card.classes)), *framing.picture_px)
     return Network(model, session, reference, framing, 2.0 * work.multiply_adds * framing.windows)
 
 
-def measure_network(bench: Bench, plate: Plate, network: Network | UnavailableError) -> Iterator[Row]:
+def measure_network(
+    bench: Bench, plate: Plate, network: Network | UnavailableError, name: str = REQUIRED_NETWORK
+) -> Iterator[Row]:
     """Yield pictures to scores, then frames to scores, one row per batch size; or why they are not measured."""
     if isinstance(network, UnavailableError):
         for boundary, inside in _INSIDE.items():
-            yield missing_row(bench.about(boundary, inside, NAME, "none"), str(network), REMEDY)
+            yield missing_row(bench.about(boundary, inside, name, "none"), str(network), REMEDY)
         return
     parity = _compare_sample(bench, plate, network)
     for boundary, inside in _INSIDE.items():

@@ -10,8 +10,9 @@ import numpy as np
 
 from phasewell.bench.boundaries import Bench, add_ceilings, say_rate
 from phasewell.bench.ceilings import STORAGE_READ
-from phasewell.bench.network import NAME, REMEDY, Network
+from phasewell.bench.network import REMEDY, Network
 from phasewell.bench.rows import REQUIRED, Parity, Row, missing_row
+from phasewell.bench.verdict import REQUIRED_NETWORK
 from phasewell.bench.whole_runs import INSIDE, PlateRuns, compare_parts, repeat_runs, run_config, run_speed, sample_unit
 from phasewell.config import InferenceConfig
 from phasewell.errors import InputError, UnavailableError
@@ -25,13 +26,18 @@ _INSIDE = f"{INSIDE}; a score of every frame, its own Parquet parts"
 
 
 def measure_store_to_scores(
-    bench: Bench, plate: Plate, store: Path, folder: Path, network: Network | UnavailableError
+    bench: Bench,
+    plate: Plate,
+    store: Path,
+    folder: Path,
+    network: Network | UnavailableError,
+    name: str = REQUIRED_NETWORK,
 ) -> Iterator[Row]:
     """Yield the row of runs with a network, or why it is not measured."""
     config = run_config(store, folder / "scored-run", bench.device)
     preset = config.segmentation.preset
     if isinstance(network, UnavailableError):
-        yield missing_row(bench.about(REQUIRED, _INSIDE, NAME, preset), str(network), REMEDY)
+        yield missing_row(bench.about(REQUIRED, _INSIDE, name, preset), str(network), REMEDY)
         return
     config = config.model_copy(update={"inference": InferenceConfig(model=network.model.folder)})
     about = bench.about(REQUIRED, _INSIDE, f"{bench.device.engine}; {network.engine}", preset)

@@ -11,6 +11,7 @@ from phasewell.bench.ceilings import HOST_TO_DEVICE, STORAGE_READ, Ceilings
 from phasewell.bench.rows import PREPARED_NETWORK, REQUIRED, RESIDENT, Row, say_frames_per_s
 
 REQUIRED_FRAMES_PER_S = 300.0
+REQUIRED_NETWORK = "densenet121"
 REQUIREMENT = (
     "more than 300 frames/s from the plate store through segmentation, 12 descriptors and a DenseNet121 score of every "
     "frame to committed tables"
@@ -49,8 +50,14 @@ class Verdict(BaseModel):
     sentence: str
 
 
-def judge(rows: Sequence[Row], ceilings: Ceilings, frame_bytes: int) -> Verdict:
-    """Return the verdict on the required boundary; all other rows only serve to name what limits it."""
+def judge(rows: Sequence[Row], ceilings: Ceilings, frame_bytes: int, network: str = REQUIRED_NETWORK) -> Verdict:
+    """Return the verdict on the required boundary; all other rows only serve to name what limits it.
+
+    Rows of another network than the required one have no verdict.
+    """
+    if network != REQUIRED_NETWORK:
+        why = f"the requirement is of {REQUIRED_NETWORK}, these rows are of {network}"
+        return _verdict("not measured", f"> {REQUIRED_FRAMES_PER_S:.0f} frames/s: not measured ({why})")
     required = [row for row in rows if row.boundary == REQUIRED]
     measured = [row for row in required if row.frames_per_s is not None]
     if not measured:
