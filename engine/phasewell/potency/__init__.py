@@ -12,13 +12,27 @@ _PUBLIC = {
     "FieldSums": "phasewell.potency.field_sums",
     "LassoLeaveGroupOut": "phasewell.potency.lasso",
     "ModelGrid": "phasewell.potency.grid",
+    "ModelStructure": "phasewell.potency.structure",
     "PotencyModel": "phasewell.potency.model",
+    "Prediction": "phasewell.potency.evaluation",
     "ProfileStack": "phasewell.potency.field_sums",
     "ShuffleTest": "phasewell.potency.shuffle",
+    "StabilitySelection": "phasewell.potency.structure",
+    "best_baseline": "phasewell.potency.baselines",
+    "compare_windows": "phasewell.potency.structure",
+    "demonstrate_row_folds": "phasewell.potency.resampling",
+    "draw_fields": "phasewell.potency.field_sums",
+    "evaluate_baselines": "phasewell.potency.baselines",
     "fit": "phasewell.potency.model",
     "fit_grid": "phasewell.potency.grid",
+    "leave_out_models": "phasewell.potency.resampling",
     "load_model": "phasewell.potency.storage",
+    "noise_floor": "phasewell.potency.resampling",
     "permute_targets": "phasewell.potency.shuffle",
+    "rmse_difference": "phasewell.potency.resampling",
+    "rmse_interval": "phasewell.potency.resampling",
+    "select_stable": "phasewell.potency.structure",
+    "stack_rows": "phasewell.potency.resampling",
 }
 
 __all__ = [
@@ -26,22 +40,46 @@ __all__ = [
     "FieldSums",
     "LassoLeaveGroupOut",
     "ModelGrid",
+    "ModelStructure",
     "PotencyModel",
+    "Prediction",
     "ProfileStack",
     "ShuffleTest",
+    "StabilitySelection",
+    "best_baseline",
+    "compare_windows",
+    "demonstrate_row_folds",
+    "draw_fields",
+    "evaluate_baselines",
     "fit",
     "fit_grid",
+    "leave_out_models",
     "load_model",
+    "noise_floor",
     "permute_targets",
+    "rmse_difference",
+    "rmse_interval",
+    "select_stable",
+    "stack_rows",
 ]
 
 if TYPE_CHECKING:
-    from phasewell.potency.evaluation import Evaluation
-    from phasewell.potency.field_sums import FieldSums, ProfileStack
+    from phasewell.potency.baselines import best_baseline, evaluate_baselines
+    from phasewell.potency.evaluation import Evaluation, Prediction
+    from phasewell.potency.field_sums import FieldSums, ProfileStack, draw_fields
     from phasewell.potency.grid import ModelGrid, fit_grid
     from phasewell.potency.lasso import LassoLeaveGroupOut
     from phasewell.potency.model import PotencyModel, fit
+    from phasewell.potency.resampling import (
+        demonstrate_row_folds,
+        leave_out_models,
+        noise_floor,
+        rmse_difference,
+        rmse_interval,
+        stack_rows,
+    )
     from phasewell.potency.shuffle import ShuffleTest, permute_targets
     from phasewell.potency.storage import load_model
+    from phasewell.potency.structure import ModelStructure, StabilitySelection, compare_windows, select_stable
 
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

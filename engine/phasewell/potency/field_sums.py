@@ -72,18 +72,20 @@ class FieldSums:
 
     def __init__(self, field_moments: FieldMoments) -> None:
         # fields first: (fields, wells, hours, descriptors) and (fields, wells, hours)
-        moments = field_moments.moments
-        measured = np.ascontiguousarray(np.moveaxis(field_moments.measured, 2, 0))
-        n, mean, m2 = (np.ascontiguousarray(np.moveaxis(values, 2, 0)) for values in moments)
+        measured, cells = (np.moveaxis(v, 2, 0) for v in (field_moments.measured, field_moments.n_cells))
+        n, mean, m2 = (np.moveaxis(values, 2, 0) for values in field_moments.moments)
+        used = measured[..., None]
         self.field_moments = field_moments
-        self._n = np.where(measured[..., None], n, 0).astype(np.float64)
-        total = self._n.sum(axis=0)
-        self._centre: Floats = (self._n * mean).sum(axis=0) / np.maximum(total, 1.0)
-        mean = mean - self._centre
-        self._sum: Floats = self._n * mean
-        self._squares: Floats = np.where(self._n > 0, m2, 0.0) + self._sum * mean
-        self._measured = measured.astype(np.int64)
-        self._cells = np.where(measured, np.moveaxis(field_moments.n_cells, 2, 0), 0)
+        self._n = np.multiply(n, used, dtype=np.float64, order="C")
+        self._sum: Floats = np.multiply(self._n, mean, order="C")
+        self._centre: Floats = self._sum.sum(axis=0) / np.maximum(self._n.sum(axis=0), 1.0)
+        distance = np.subtract(mean, self._centre, order="C")
+        np.multiply(self._n, distance, out=self._sum)
+        distance *= self._sum
+        self._squares: Floats = np.multiply(m2, used, order="C")
+        self._squares += distance
+        self._measured = measured.astype(np.int64, order="C")
+        self._cells = np.multiply(cells, measured, order="C")
 
     def nested(self, seed: int = 0) -> ProfileStack:
         """Return the profiles of 1, 2, ... all fields, drawn as `build_profile` draws them over all hours.
@@ -93,8 +95,11 @@ class FieldSums:
         plate = self.field_moments
         order = order_fields(plate, np.arange(len(plate.times_h)), seed).T  # (fields, wells)
         wells = np.arange(len(plate.wells))
-        n, sums, squares = (v[order, wells].cumsum(axis=0) for v in (self._n, self._sum, self._squares))
-        cells, measured = (v[order, wells].cumsum(axis=0) for v in (self._cells, self._measured))
+        n, sums, squares, cells, measured = (
+            v[order, wells] for v in (self._n, self._sum, self._squares, self._cells, self._measured)
+        )
+        for values in (n, sums, squares, cells, measured):
+            np.cumsum(values, axis=0, out=values)
         return self._stack(n, sums, squares, cells, measured, np.arange(1, len(order) + 1))
 
     def resampled(self, taken: NDArray[np.int64]) -> ProfileStack:
