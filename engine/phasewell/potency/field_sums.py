@@ -95,11 +95,12 @@ class FieldSums:
         plate = self.field_moments
         order = order_fields(plate, np.arange(len(plate.times_h)), seed).T  # (fields, wells)
         wells = np.arange(len(plate.wells))
-        n, sums, squares, cells, measured = (
-            v[order, wells] for v in (self._n, self._sum, self._squares, self._cells, self._measured)
-        )
-        for values in (n, sums, squares, cells, measured):
-            np.cumsum(values, axis=0, out=values)
+        n, sums, squares = (v[order, wells] for v in (self._n, self._sum, self._squares))
+        cells, measured = (v[order, wells] for v in (self._cells, self._measured))
+        for floats in (n, sums, squares):
+            np.cumsum(floats, axis=0, out=floats)
+        for counts in (cells, measured):
+            np.cumsum(counts, axis=0, out=counts)
         return self._stack(n, sums, squares, cells, measured, np.arange(1, len(order) + 1))
 
     def resampled(self, taken: NDArray[np.int64]) -> ProfileStack:
