@@ -42,7 +42,8 @@ class TrainingRecipe(BaseModel):
     monitor: Literal["loss", "accuracy"] = "loss"
     """What better means, on the validation frames. The loss moves where few lines leave the accuracy at a level."""
     batch: Annotated[int, Field(ge=4, le=4096)] = 32
-    """Pictures per step, at most: a pass is cut into nearly equal batches, so that no batch norm sees a rest of one."""
+    """Pictures per step, at most: a pass is cut into nearly equal batches, so that no batch norm sees a rest of one.
+    Teaching densenet121 in f32 holds about 0.18 GB for each picture of 226 x 306 px."""
     batch_norm: Literal["adapt", "frozen"] = "adapt"
     """While everything is taught: adapt = statistics of the batch, as in "the entire network was fine-tuned"; frozen =
     those that came with the weights. While only the head is taught they are always frozen."""
