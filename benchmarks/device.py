@@ -3,6 +3,7 @@
 python benchmarks/device.py check     kernels compiled, tests marked `gpu`, memcheck and racecheck on small frames
 python benchmarks/device.py measure   rates of the kernels and of whole runs, with the ceilings of the same minutes
 python benchmarks/device.py           both; or any steps by name: compile tests memcheck racecheck rates bench dask-cuda
+python benchmarks/device.py networks  the five networks alone by torch, batches of 1 to 256
 
 Every step has a limit of its own, and all together --seconds: a step that fails or runs out of time does not lose the
 others, whose results are written as they come. A rate without parity is not written.
@@ -10,8 +11,8 @@ others, whose results are written as they come. A rate without parity is not wri
 Needs CuPy with its compiler, and CMake, ninja, nanobind and scikit-build-core for the build of the CPU kernels, which
 lies in build/device; pytest and hypothesis for `tests`. device_packages.txt names what whole runs need besides, as
 wheels for a machine that cannot fetch them: --wheels FOLDER installs them. Rows and logs go to $OUT, else to
-benchmarks/results: device.jsonl, bench.json, device_steps.json and device.log. --cells, --presets and --batches choose
-a part of `rates`; --commit names the code where there is no repository.
+benchmarks/results: device.jsonl, device_networks.jsonl, bench.json, device_steps.json and device.log. --cells,
+--presets and --batches choose a part of `rates`; --commit names the code where there is no repository.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ LIMITS_S = {
     "rates": 240,
     "bench": 300,
     "dask-cuda": 120,
+    "networks": 420,
 }
 TOO_SHORT_S = 20  # a step that has less time left is not begun
 TESTS = ("kernels/test_gpu_parity.py", "kernels/test_gpu_counts_mechanics.py", "quality/test_quality_parity.py")
@@ -173,6 +175,9 @@ def run_step(step: str, session: Session, options: argparse.Namespace) -> int:
         command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "-rs"]
         command += ["-o", "filterwarnings=default", "--continue-on-collection-errors"]
         return session.run(step, [*command, *(str(ROOT / "tests" / name) for name in TESTS)])
+    if step == "networks":
+        device = ["--device", "cpu", "--networks", "densenet13", "--batches", "1", "8"] if options.play else []
+        return session.run(step, [sys.executable, "benchmarks/device_networks.py", str(session.out), *device])
     if step in ("memcheck", "racecheck"):
         sanitizer = shutil.which("compute-sanitizer")
         if sanitizer is None:

@@ -6,6 +6,7 @@ size, the last one filled up: for other sizes other kernels are chosen, which ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,12 +63,30 @@ def compile_torch(
     model: Model, device: Device, precision: str, picture_px: tuple[int, int], acceleration: Acceleration
 ) -> RunPictures:
     """Return the model on a device, for pictures of one size."""
+    network = load_network(model)
+    return serve_network(network, model.card.mean, model.card.std, device, precision, picture_px, acceleration)
+
+
+def serve_network(
+    network: Any,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: Device,
+    precision: str,
+    picture_px: tuple[int, int],
+    acceleration: Acceleration = "none",
+    batch: int | None = None,
+) -> RunPictures:
+    """Return a network of `make_network` on a device, for pictures of one size; it is moved there.
+
+    Every call runs whole batches of `batch` pictures; left out, it is the device's. Sessions never choose another one:
+    scores of two batch sizes differ in their last bits on a GPU.
+    """
     import torch
 
     from phasewell.networks.folding import fold_batch_norm
     from phasewell.networks.pictures import PictureNetwork
 
-    network = load_network(model)
     target = torch.device(device.name)
     if device.is_gpu:
         network = fold_batch_norm(network)
@@ -75,10 +94,10 @@ def compile_torch(
             raise UnavailableError(f"device {device.name}: torch sees no GPU; install a torch with CUDA")
     else:
         torch.set_num_threads(device.threads)
-    served: Any = PictureNetwork(network, model.card.mean, model.card.std).eval()
+    served: Any = PictureNetwork(network, mean, std).eval()
     served.network.to(_dtype(precision), memory_format=torch.channels_last)
     served.to(target)
-    runner = _Runner(served, device, picture_px)
+    runner = _Runner(served, device, picture_px, batch or (device.batch_frames if device.is_gpu else CPU_BATCH))
     if acceleration == "compile":
         runner.served = torch.compile(served, mode="max-autotune", fullgraph=True)
     elif acceleration == "graphs":
@@ -87,18 +106,15 @@ def compile_torch(
 
 
 class _Runner:
-    def __init__(self, served: Any, device: Device, picture_px: tuple[int, int]) -> None:
-        self.served, self._device, self._picture_px = served, device, picture_px
-        self.batch = device.batch_frames if device.is_gpu else CPU_BATCH
+    def __init__(self, served: Any, device: Device, picture_px: tuple[int, int], batch: int) -> None:
+        self.served, self._device, self._picture_px, self.batch = served, device, picture_px, batch
 
     def __call__(self, pictures: Any) -> NDArray[np.float32]:
         import torch
         from torch.utils.dlpack import from_dlpack
 
-        # a GPU's fastest algorithms may differ from call to call, and f32 would be cut to 10 bits
-        settings = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
         found: list[NDArray[np.float32]] = []
-        with torch.inference_mode(), settings:
+        with torch.inference_mode(), _settings():
             for first in range(0, len(pictures), self.batch):
                 part = pictures[first : first + self.batch]
                 count = len(part)
@@ -118,7 +134,7 @@ def _capture(served: Any, batch: int, picture_px: tuple[int, int], target: Any) 
     """Return a function that replays the network's launches on one static batch: a CUDA graph."""
     import torch
 
-    with torch.inference_mode():
+    with torch.inference_mode(), _settings():  # a graph keeps the algorithms that were chosen when it was captured
         pictures = torch.zeros((batch, *picture_px), dtype=torch.uint8, device=target)
         side: Any = torch.cuda.Stream(target)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(target))
@@ -136,6 +152,13 @@ def _capture(served: Any, batch: int, picture_px: tuple[int, int], target: Any) 
         return logits
 
     return replay
+
+
+def _settings() -> Any:
+    import torch
+
+    # a GPU's fastest algorithms may differ from call to call, and f32 would be cut to 10 bits
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 
 
 def _dtype(precision: str) -> Any:
