@@ -98,7 +98,7 @@ def train_model(
             stop=stop.check,
             progress=progress,
         )
-        model = _write(folder, opened, frames, roles, trained, device)
+        model = write_trained(folder, opened, frames, roles, trained, device)
         remove_file(checkpoint)
         if cache is None and frames.path:
             remove_file(frames.path)
@@ -132,9 +132,13 @@ def choose_roles(
     return LineRoles(tuple(sorted(rest.keys() - set(validation))), validation, test)
 
 
-def _write(
+def write_trained(
     folder: Path, plate: Plate, frames: LabelledFrames, roles: LineRoles, trained: Trained, device: Device | str
 ) -> Model:
+    """Write the model folder of a network that was taught on the frames of some lines, evaluated on the others.
+
+    Raises OutputError when the folder holds a model.
+    """
     evaluated_on = "test" if roles.test else "validation" if roles.validation else None
     evaluation = _evaluate(trained, frames.pictures, roles.test or roles.validation, device) if evaluated_on else None
     simulated = "simulated" in plate.provenance

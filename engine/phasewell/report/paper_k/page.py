@@ -95,6 +95,8 @@ def _provenance(outcome: Outcome) -> Section:
         ("Pictures, lines and classes (SHA-256)", outcome.material["sha256"]),
         ("Code of the steps", ", ".join(document["code_versions"])),
     ]
+    model = outcome.final["model"]
+    items.append(("Model folder of the network after optimisation", f"{model['folder']}, SHA-256 {model['sha256']}"))
     items += [(f"Origin: {key}", value) for key, value in plate["provenance"].items()]
     scale = json.dumps(outcome.scale, indent=2, ensure_ascii=False)
     recipe = json.dumps(outcome.final["after"]["test"]["recipe"], indent=2, ensure_ascii=False)

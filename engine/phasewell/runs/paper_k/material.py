@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
 class Material:
     """Pictures of all lines, the lines kept for the test, and the folds of the others."""
 
+    source: LabelledFrames  # of which some frames were taken
     pictures: LabelledPictures
     test_lines: tuple[str, ...]
     folds: tuple[LineSplit, ...]
-    left_out: Mapping[str, int]  # frames of the plate that have no picture, by reason
     sha256: str
 
     @property
@@ -53,7 +52,7 @@ class Material:
             "classes": list(pictures.classes),
             "positive": pictures.classes[1],
             "frames": len(pictures.lines),
-            "left_out": dict(self.left_out),
+            "left_out": dict(self.source.left_out),
             "picture_px": list(pictures.pictures.shape[1:]),
             "test_lines": list(self.test_lines),
             "folds": [{"training": list(f.training), "held_out": list(f.held_out)} for f in self.folds],
@@ -77,7 +76,8 @@ def choose_material(frames: LabelledFrames, scale: ReproductionScale) -> Materia
     test_lines = choose_test_lines(chosen.class_of_line, scale.test_lines_per_class, scale.seed)
     folds = fold_lines(chosen.class_of_line, scale.folds, test_lines, scale.seed)
     names = [list(key) for key in chosen.keys]
-    return Material(chosen, test_lines, folds, frames.left_out, digest_json([frames.sha256, names]))
+    source = dataclasses.replace(frames, pictures=chosen)
+    return Material(source, chosen, test_lines, folds, digest_json([frames.sha256, names]))
 
 
 def central_window(scale: ReproductionScale, frame_shape: tuple[int, int]) -> tuple[int, int] | None:

@@ -150,6 +150,8 @@ class _Course:
             found[state]["embedding"] = tester.embed(state, trained)
         self._say(f"{final}: saliency")
         found["saliency"] = tester.explain(trained, found["after"]["test"])
+        self._say(f"{final}: model folder")
+        found["model"] = tester.keep(self._plate, trained)
         return found
 
     def _choose_final(self, networks: dict[str, Any]) -> tuple[str, str]:

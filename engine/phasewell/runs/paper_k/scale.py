@@ -54,6 +54,9 @@ class ReproductionScale(BaseModel):
     """At most so many true positives, and as many true negatives, whose maps are scored (K22)."""
     shown_frames: AtLeastOne = 3
     """True positives, and as many true negatives, whose maps are shown."""
+    explained: Literal["predicted", "positive"] = "predicted"
+    """What maps are asked: "predicted", what speaks for a frame's own class; "positive", what speaks for the positive
+    class in both groups. The paper does not say."""
     rate_frames: AtLeastOne = 256
     """Frames of each timing of a network (K16)."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

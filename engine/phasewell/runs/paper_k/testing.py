@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from phasewell.durable import replace_file
+from phasewell.inference import read_model
+from phasewell.inference.model_file import CARD_NAME
 from phasewell.learning import TrainingRecipe, evaluate_frames
 from phasewell.learning.training import Trained
 from phasewell.runs.paper_k.ledger import StepLedger
 from phasewell.runs.paper_k.material import Material
 from phasewell.runs.paper_k.scale import ReproductionScale
 from phasewell.runs.paper_k.teaching import Teacher, measure_rate, summarise_course, without_validation
+from phasewell.runs.training import LineRoles, write_trained
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from phasewell.plate import Plate
 
 State = Literal["before", "after"]
 STATES: tuple[State, ...] = ("before", "after")
@@ -88,12 +93,13 @@ class Tester:
 
             pictures = self.material.pictures.take(self.material.test)
             positive: NDArray[np.float64] = np.array(tested["probabilities"], np.float64)[:, 1]
-            if not (((positive >= 0.5) & (pictures.targets == 1)) | ((positive < 0.5) & (pictures.targets == 0))).any():
+            if not ((positive > 0.5) == (pictures.targets == 1)).any():
                 return {"nothing": "the network called no test frame rightly, so that there is none to explain"}
             study = study_saliency(
                 trained.served(),
                 pictures,
                 positive,
+                target=self.scale.explained,
                 most=self.scale.explained_frames,
                 examples=self.scale.shown_frames,
                 checked=self.scale.shown_frames,
@@ -104,6 +110,20 @@ class Tester:
             return study.to_dict()
 
         return self.ledger.once("saliency", make)
+
+    def keep(self, plate: Plate, trained: Trained) -> dict[str, Any]:
+        """Return the step that writes the retrained network as a model folder, for runs of other plates."""
+
+        def make() -> dict[str, Any]:
+            lines = tuple(sorted(set(self.material.pictures.class_of_line) - set(self.material.test_lines)))
+            roles = LineRoles(lines, (), self.material.test_lines)
+            folder = self.ledger.folder / "model"
+            if (folder / CARD_NAME).exists():  # killed after it was written
+                return {"folder": folder.name, "sha256": read_model(folder).sha256}
+            model = write_trained(folder, plate, self.material.source, roles, trained, self.teacher.device)
+            return {"folder": folder.name, "sha256": model.sha256}
+
+        return self.ledger.once("model", make)
 
     def overlay_path(self, number: int) -> Path:
         """Return the file of an overlay by its place in the step's list."""
