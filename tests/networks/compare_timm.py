@@ -10,16 +10,30 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock
 
 import torch
-from phasewell.networks import NETWORKS
+from phasewell.networks import NETWORKS, make_network
 from phasewell.networks.network import HEAD
+from phasewell.networks.weights import load_backbone
+from safetensors.torch import save_file
 from seeded_networks import PICTURE_PX, seeded_pictures, shaken_network
 
 HERE = Path(__file__).parent
 SHOWN = 12  # values of each picture that are recorded
+
+
+def compare_file(path: Path, name: str, theirs: Any) -> None:
+    """Take timm's own first weights from a file, head included, and compare the features."""
+    save_file(theirs.state_dict(), path)
+    ours = make_network(name)
+    print(f"{name}: left out {', '.join(load_backbone(ours, name, path).dropped)}")
+    features = theirs.features if name == "vgg19" else theirs.forward_features
+    with torch.no_grad():
+        assert torch.equal(features(seeded_pictures(*PICTURE_PX)), ours.features(seeded_pictures(*PICTURE_PX))), name
 
 
 def main() -> None:
@@ -51,6 +65,8 @@ def main() -> None:
         lines += [" ".join([name, key, *map(str, value.shape)]) for key, value in listed.items()]
         state = {key: value for key, value in ours.state_dict().items() if not key.startswith(HEAD)}
         assert {key: value.shape for key, value in state.items()} == {key: v.shape for key, v in listed.items()}, name
+        with tempfile.TemporaryDirectory() as folder:
+            compare_file(Path(folder) / f"{name}.safetensors", name, theirs)
         theirs.load_state_dict(state, strict=False)
         features = theirs.features if name == "vgg19" else theirs.forward_features
         with torch.no_grad():

@@ -54,6 +54,27 @@ def test_counters_of_batch_norm_may_be_absent_and_halves_are_widened(state: Stat
     assert torch.equal(network.state_dict()["features.conv0.weight"], state["features.conv0.weight"].half().float())
 
 
+@pytest.mark.parametrize(
+    ("name", "timm_head"),
+    [
+        ("vgg19", ("head.fc.bias", "head.fc.weight", "pre_logits.fc1.weight")),
+        ("resnet50v2", ("head.fc.bias", "head.fc.weight")),
+        ("inceptionv3", ("AuxLogits.conv0.conv.weight", "fc.weight")),
+        ("xception", ("fc.bias", "fc.weight")),
+    ],
+)
+def test_heads_of_other_networks_are_left_out(name: str, timm_head: tuple[str, ...], tmp_path: Path) -> None:
+    given = {key: value for key, value in make_network(name, seed=7).state_dict().items() if not key.startswith(HEAD)}
+    network = make_network(name, 2, seed=1)
+    path = write(tmp_path / "w.safetensors", given | {key: torch.ones(1) for key in timm_head})
+    assert load_backbone(network, name, path).dropped == timm_head
+    state = network.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in given.items())
+    strange = write(tmp_path / "strange.safetensors", {**given, "classifiers.weight": torch.ones(1)})
+    with pytest.raises(InputError, match=r"unknown key classifiers\.weight"):
+        load_backbone(network, name, strange)
+
+
 def _without(state: State) -> State:
     return {key: value for key, value in state.items() if key != "features.norm0.bias"}
 
