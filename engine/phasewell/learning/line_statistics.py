@@ -172,8 +172,8 @@ def bootstrap_lines(
     """Return percentile intervals of the seven metrics over lines drawn with replacement within their class.
 
     With few lines a percentile interval is too narrow: of 400 simulated data sets with lines that differ (by 0.7 of the
-    frames' SD, AUC 0.72), the one of 95 % held the true AUC in 84 % with 4 lines of a class, 92 % with 10, 94 % with
-    20.
+    frames' SD, AUC 0.72), the one of 95 % held the true AUC in 84 % with 4 lines of a class, 93 % with 10, 94 % with 20
+    (benchmarks/learning_statistics.py).
     """
     classes = (counts.positive, ~counts.positive)
     if min(int(own.sum()) for own in classes) < 2:
