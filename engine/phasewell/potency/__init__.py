@@ -8,6 +8,7 @@ from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, because scikit-learn is slow to import
 _PUBLIC = {
+    "Economy": "phasewell.potency.economy",
     "Evaluation": "phasewell.potency.evaluation",
     "FieldSums": "phasewell.potency.field_sums",
     "LassoLeaveGroupOut": "phasewell.potency.lasso",
@@ -23,6 +24,7 @@ _PUBLIC = {
     "demonstrate_row_folds": "phasewell.potency.resampling",
     "draw_fields": "phasewell.potency.field_sums",
     "evaluate_baselines": "phasewell.potency.baselines",
+    "find_economy": "phasewell.potency.economy",
     "fit": "phasewell.potency.model",
     "fit_grid": "phasewell.potency.grid",
     "leave_out_models": "phasewell.potency.resampling",
@@ -36,6 +38,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Economy",
     "Evaluation",
     "FieldSums",
     "LassoLeaveGroupOut",
@@ -51,6 +54,7 @@ __all__ = [
     "demonstrate_row_folds",
     "draw_fields",
     "evaluate_baselines",
+    "find_economy",
     "fit",
     "fit_grid",
     "leave_out_models",
@@ -65,6 +69,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from phasewell.potency.baselines import best_baseline, evaluate_baselines
+    from phasewell.potency.economy import Economy, find_economy
     from phasewell.potency.evaluation import Evaluation, Prediction
     from phasewell.potency.field_sums import FieldSums, ProfileStack, draw_fields
     from phasewell.potency.grid import ModelGrid, fit_grid

@@ -58,6 +58,7 @@ class ModelGrid:
     kind: str
     parameters: Mapping[str, Any]
     seed: int
+    n_hours: tuple[int, ...]
     last_h: tuple[float, ...]
     fields: tuple[int, ...]
     baseline_rmse: float
@@ -105,6 +106,7 @@ class ModelGrid:
             "parameters": dict(self.parameters),
             "validation": self.validation,
             "seed": self.seed,
+            "n_hours": list(self.n_hours),
             "last_h": list(self.last_h),
             "fields": list(self.fields),
             "n_groups": self.n_groups,
@@ -179,6 +181,7 @@ def fit_grid(
         kind=kind,
         parameters=values,
         seed=seed,
+        n_hours=chosen_hours,
         last_h=tuple(stacks[0].times_h[n - 1] for n in chosen_hours),
         fields=chosen_fields,
         baseline_rmse=float(baseline[0]),
