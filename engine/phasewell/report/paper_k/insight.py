@@ -35,7 +35,7 @@ def embedding(outcome: Outcome) -> Section:
             f"Figure 4, {words}. {name}: t-SNE of {len(found['targets']):,} of {found['of_frames']:,} test frames at "
             f"every layer after the convolutions, read through at most 50 principal components; two logits are drawn "
             f"as they are. In brackets: values, and the mean silhouette of the classes in what was read, −1 to 1. "
-            f"{found['layers']['caution'][:1].upper()}{found['layers']['caution'][1:]}. {stamp}"
+            f"Mind: {found['layers']['caution']}. {stamp}"
         )
         chart = charts.scatter_maps(panels, classes, PAGE_WIDTH)
         blocks.append(Figure(f"embedding-{state}", to_spec(chart, f"t-SNE maps {words}", marks), caption))

@@ -84,7 +84,7 @@ PAPER = ReproductionScale(name="paper")
 SMOKE = ReproductionScale(
     name="smoke",
     frames_per_line=4,
-    frame_px=(384, 512),  # pictures of 96 x 128 px: InceptionV3 needs 75 px a side
+    frame_px=(320, 320),  # pictures of 80 x 80 px: InceptionV3 needs 75 px a side
     trials=2,
     outer_trials=1,
     pretrained_recipe=TrainingRecipe(**{**_TINY, "head_epochs": 1}),
