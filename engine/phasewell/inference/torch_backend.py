@@ -13,6 +13,7 @@ import numpy as np
 
 from phasewell.errors import InputError, UnavailableError
 from phasewell.networks import make_network
+from phasewell.networks.weights import check_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,6 @@ def load_network(model: Model) -> Any:
     Raises InputError naming a key that is absent, superfluous or of another shape, and weights that are not finite.
     """
     try:
-        import torch
         from safetensors import SafetensorError
         from safetensors.torch import load
     except ImportError as error:
@@ -41,20 +41,8 @@ def load_network(model: Model) -> Any:
         state = load(model.weights.read_bytes())
     except SafetensorError as error:
         raise InputError(f"model {model.weights}: not a safetensors file ({error})") from error
-    wanted = network.state_dict()
-    for what, names in (("lacks", wanted.keys() - state.keys()), ("has an unknown", state.keys() - wanted.keys())):
-        if names:
-            raise InputError(
-                f"model {model.weights}: {what} key {min(names)}; expected the {len(wanted)} keys of {card.network}"
-            )
-    for name, value in wanted.items():
-        if state[name].shape != value.shape or state[name].dtype != value.dtype:
-            raise InputError(
-                f"model {model.weights}: {name} is {state[name].dtype} {tuple(state[name].shape)}; expected "
-                f"{value.dtype} {tuple(value.shape)} for {card.network} with {len(card.classes)} classes"
-            )
-        if not torch.isfinite(state[name]).all():
-            raise InputError(f"model {model.weights}: {name} holds values that are not finite; train the model again")
+    what = f"{card.network} with {len(card.classes)} classes"
+    check_state(state, network.state_dict(), f"model {model.weights}", what)
     network.load_state_dict(state, strict=True)
     return network
 

@@ -50,26 +50,44 @@ def load_backbone(network: Network, name: str, path: Path) -> LoadedWeights:
     dropped = tuple(sorted(key for key in state if key.startswith(heads)))
     found = {key: value for key, value in state.items() if key not in dropped}
     wanted = {key: value for key, value in network.state_dict().items() if not key.startswith(HEAD)}
-    needed = {key for key in wanted if not key.endswith(_COUNTER)}
-    for what, keys in (("lacks", needed - found.keys()), ("has an unknown", found.keys() - wanted.keys())):
-        if keys:
-            timm = NETWORKS[name].timm_name
-            raise InputError(
-                f"weights {path}: {what} key {min(keys)} ({len(keys)} such); expected the {len(wanted)} keys of the "
-                f"convolutions of {name}" + (f", as timm's {timm} has them" if timm else "")
-            )
     for key, value in found.items():
-        if value.shape != wanted[key].shape or value.is_floating_point() != wanted[key].is_floating_point():
-            raise InputError(
-                f"weights {path}: {key} is {value.dtype} {tuple(value.shape)}; expected {wanted[key].dtype} "
-                f"{tuple(wanted[key].shape)} for {name}"
-            )
-        if not torch.isfinite(value).all():
-            raise InputError(f"weights {path}: {key} holds values that are not finite; take another file")
+        if key in wanted and value.is_floating_point() and wanted[key].is_floating_point():
+            found[key] = value.to(wanted[key].dtype)
+    counters = {key: value for key, value in wanted.items() if key.endswith(_COUNTER)}
+    timm = NETWORKS[name].timm_name
+    check_state(
+        counters | found,
+        wanted,
+        f"weights {path}",
+        f"the convolutions of {name}" + (f", as timm's {timm} has them" if timm else ""),
+    )
     with torch.no_grad():
         for key, value in found.items():
             wanted[key].copy_(value)
     return LoadedWeights(hashlib.sha256(data).hexdigest(), dropped)
+
+
+def check_state(state: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor], where: str, what: str) -> None:
+    """Raise InputError unless `state` has the keys, shapes and dtypes of `wanted`, and finite values.
+
+    `where` names the file and `what` the network in the message.
+    """
+    import torch
+
+    for problem, keys in (("lacks", wanted.keys() - state.keys()), ("has an unknown", state.keys() - wanted.keys())):
+        if keys:
+            raise InputError(
+                f"{where}: {problem} key {min(keys)} ({len(keys)} such); expected the {len(wanted)} keys of {what}"
+            )
+    for key, value in wanted.items():
+        found = state[key]
+        if found.shape != value.shape or found.dtype != value.dtype:
+            raise InputError(
+                f"{where}: {key} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)} "
+                f"for {what}"
+            )
+        if not torch.isfinite(found).all():
+            raise InputError(f"{where}: {key} holds values that are not finite; take another file or train it again")
 
 
 def _is_safetensors(data: bytes) -> bool:
