@@ -15,6 +15,9 @@ $(VENV)/.base: $(NATIVE)
 
 $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@# TensorRT's names are checked against its real bindings, 1.2 MiB each; its libraries are not needed for that
+	for version in 11.4.0.106 10.16.1.11; do $(BIN)/python -m pip install --quiet --no-deps --upgrade \
+	  --target $(VENV)/tensorrt/$$version tensorrt-cu13-bindings==$$version || exit 1; done
 	touch $@
 
 demo: $(VENV)/.base        ## a real mini-plate and a simulated one, from frames to report

@@ -134,8 +134,9 @@ class InferenceConfig(_Section):
 
     model: Path | None = None
     """The model's folder: model.json, weights.safetensors, model.onnx."""
-    backend: Literal["auto", "openvino", "torch"] = "auto"
-    """auto: OpenVINO on a CPU, torch on a GPU. Part of the key of scores, like all that follows."""
+    backend: Literal["auto", "openvino", "torch", "tensorrt"] = "auto"
+    """auto: OpenVINO on a CPU, torch on a GPU. tensorrt: on a GPU, not measured yet. Part of the key of scores, like
+    all that follows."""
     precision: Literal["auto", "f32", "bf16", "f16", "int8"] = "auto"
     """auto: bf16 where the processor multiplies it, else f32; what was chosen is in every result. int8 needs a model
     that was quantised."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from phasewell.device import Device
     from phasewell.inference.model_file import Model
 
-Backend = Literal["auto", "openvino", "torch"]
+Backend = Literal["auto", "openvino", "torch", "tensorrt"]
 Precision = Literal["auto", "f32", "bf16", "f16", "int8"]
 Acceleration = Literal["none", "graphs", "compile"]
 
@@ -37,7 +38,12 @@ _INSTRUCTION_SETS = (
 )
 _BF16_SETS = ("avx512_core_amx", "avx512_core_bf16")
 _BF16_CAPABILITY = 80  # of CUDA devices, times ten: the first with bf16 in its matrix units
-_EXTRAS = {"openvino": "serve", "torch": "train"}
+_REMEDIES = {
+    "openvino": "install the extra serve: `phasewell doctor` shows how",
+    "torch": "install the extra train: `phasewell doctor` shows how",
+    "tensorrt": "install TensorRT 11 (or 10.16) with its Python bindings from its maker, or use backend torch",
+}
+_TENSORRT_NAMES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")  # one library, a distribution per CUDA version
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,10 @@ def identify_session(
 ) -> SessionIdentity:
     """Return who would score on a device, without loading the model or a backend.
 
-    Backend auto: on a CPU OpenVINO, or torch where only that is installed; on a GPU torch. Precision auto: bf16 where
-    the processor multiplies it, else f32; int8 only where it is asked for, by the digest of the INT8 graph's card,
-    which names the model's. Raises UsageError for a combination that does not exist, UnavailableError for a backend
-    that is not installed, InputError for int8 of a model that has no INT8 graph.
+    Backend auto: on a CPU OpenVINO, or torch where only that is installed; on a GPU torch; tensorrt only where it is
+    asked for. Precision auto: bf16 where the processor multiplies it, else f32; int8 only where it is asked for, by the
+    digest of the INT8 graph's card, which names the model's. Raises UsageError for a combination that does not exist,
+    UnavailableError for a backend that is not installed, InputError for int8 of a model that has no INT8 graph.
     """
     for name, value, known in (
         ("backend", backend, get_args(Backend)),
@@ -84,8 +90,8 @@ def identify_session(
         precision = "bf16" if _multiplies_bf16(device, hardware) else "f32"
     if precision == "f16" and not device.is_gpu:
         raise UsageError("inference.precision f16: processors multiply it on GPUs only; expected f32 or bf16")
-    if precision == "int8" and chosen != "openvino":
-        raise UsageError(f"inference.precision int8: {chosen} does not serve it; expected backend openvino on a CPU")
+    if precision == "int8" and chosen == "torch":
+        raise UsageError("inference.precision int8: torch does not serve it; expected openvino on a CPU or tensorrt")
     if acceleration != "none" and not (chosen == "torch" and device.is_gpu):
         raise UsageError(f"inference.acceleration {acceleration}: needs backend torch on a GPU; expected none")
     name = f"{chosen} {_version(chosen)}" if acceleration == "none" else f"{chosen} {_version(chosen)} {acceleration}"
@@ -107,10 +113,18 @@ def describe_hardware(device: Device) -> str:
 
 
 def _choose_backend(device: Device, backend: Backend) -> str:
+    candidates: list[str]
     if device.is_gpu:
         if backend == "openvino":
-            raise UsageError("inference.backend openvino: serves on CPUs; expected torch, or compute.device cpu")
-        candidates = ["torch"]
+            raise UsageError(
+                "inference.backend openvino: serves on CPUs; expected torch or tensorrt, or compute.device cpu"
+            )
+        candidates = ["torch" if backend == "auto" else backend]
+    elif backend == "tensorrt":
+        raise UsageError(
+            "inference.backend tensorrt: serves on GPUs only; expected one of auto, openvino, torch, or a GPU in "
+            "compute.device"
+        )
     else:
         candidates = ["openvino", "torch"] if backend == "auto" else [backend]
     for name in candidates:
@@ -118,8 +132,7 @@ def _choose_backend(device: Device, backend: Backend) -> str:
             return name
     wanted = candidates[0]
     raise UnavailableError(
-        f"inference.backend {backend}: {' and '.join(candidates)} not installed; install the extra {_EXTRAS[wanted]}: "
-        "`phasewell doctor` shows how"
+        f"inference.backend {backend}: {' and '.join(candidates)} not installed; {_REMEDIES[wanted]}"
     )
 
 
@@ -130,10 +143,10 @@ def _multiplies_bf16(device: Device, hardware: str) -> bool:
 
 
 def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    for name in _TENSORRT_NAMES if distribution == "tensorrt" else (distribution,):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return None
 
 
 def _cpu_flags() -> set[str]:
