@@ -52,6 +52,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes
 	$(VENV)-peers/bin/python benchmarks/engine.py build/bench/engine
 	$(BIN)/python benchmarks/ingest.py build/bench/ingest
 	$(BIN)/python benchmarks/executors.py build/bench/executors
+	$(BIN)/python benchmarks/serving.py build/bench/serving
 	$(BIN)/python benchmarks/requirement.py build/bench/requirement
 	$(BIN)/python benchmarks/readme_table.py
 

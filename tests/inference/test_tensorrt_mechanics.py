@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ def test_scores_through_the_backend(
     wanted = open_session(model, Device("cpu", threads=1), "f32", "openvino").scores(pictures)
     assert np.abs(session.scores(pictures) - wanted).max() <= 1e-4  # five frames: two batches of three, one filled up
     assert session.gate_difference <= TOLERANCES["f32"]
+    with ThreadPoolExecutor(4) as pool:
+        every = list(pool.map(session.scores, [pictures, pictures[::-1].copy()] * 8))
+    assert all(np.array_equal(found[::order], every[0]) for found, order in zip(every, [1, -1] * 8, strict=True))
     assert trt.built == trt.loaded == 1
     open_session(model, PlayedDevice(), "f32", "tensorrt")
     assert (trt.built, trt.loaded) == (1, 2)

@@ -7,6 +7,7 @@ is the INT8 graph with signed levels. Every call runs whole batches of one size,
 from __future__ import annotations
 
 import hashlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,10 +128,15 @@ class _Runner:
     def __init__(self, loaded: tuple[Any, Any], device: Device, shape: tuple[int, ...], classes: int) -> None:
         self._living, self._context = loaded
         self._device = device
+        self._alone = threading.Lock()  # one context, one batch and one set of logits
         xp = device.xp
         self._pictures, self._logits = xp.zeros(shape, xp.float32), xp.empty((shape[0], classes), xp.float32)
 
     def __call__(self, pictures: Any) -> NDArray[np.float32]:
+        with self._alone:
+            return self._run(pictures)
+
+    def _run(self, pictures: Any) -> NDArray[np.float32]:
         found: list[NDArray[np.float32]] = []
         stream = self._device.xp.cuda.get_current_stream()
         for first in range(0, len(pictures), len(self._pictures)):

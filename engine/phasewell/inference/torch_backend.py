@@ -6,6 +6,7 @@ size, the last one filled up: for other sizes other kernels are chosen, which ro
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -96,13 +97,14 @@ def serve_network(
 class _Runner:
     def __init__(self, served: Any, device: Device, picture_px: tuple[int, int], batch: int) -> None:
         self.served, self._device, self._picture_px, self.batch = served, device, picture_px, batch
+        self._alone = threading.Lock()  # a captured graph has one batch and one set of logits
 
     def __call__(self, pictures: Any) -> NDArray[np.float32]:
         import torch
         from torch.utils.dlpack import from_dlpack
 
         found: list[NDArray[np.float32]] = []
-        with torch.inference_mode(), _settings():
+        with self._alone, torch.inference_mode(), _settings():
             for first in range(0, len(pictures), self.batch):
                 part = pictures[first : first + self.batch]
                 count = len(part)
