@@ -212,7 +212,7 @@ def _histogram(content: Content, scores: RunScores) -> Figure:
     import altair as alt
 
     name, groups = _groups(content)
-    titles = list(dict.fromkeys(groups))[:_COLOURED_CLASSES]
+    titles = sorted(set(groups), key=[*scores.classes, *groups].index)[:_COLOURED_CLASSES]  # in the network's order
     rows = []
     for place in scores.shown:
         for group in titles:
