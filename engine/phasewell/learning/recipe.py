@@ -33,6 +33,10 @@ class TrainingRecipe(BaseModel):
     """Adam's rate while only the head is taught; 1e-3 is Adam's own default."""
     tune_rate: Rate = 1e-5
     """Adam's rate while everything is taught: reduced, so that the weights of other pictures are not washed out."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Of both rates over the passes of their step: cosine falls from the rate to next to nothing by half a cosine
+    (Loshchilov and Hutter 2017), which a network without weights of other pictures needs: at a constant rate its last
+    passes judge unseen lines now well, now badly. With cosine, patience belongs as high as the passes."""
     head_epochs: Epochs = 30
     """At most so many passes for the head; 0 = the head is taught with everything else."""
     tune_epochs: Epochs = 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,12 +84,20 @@ class Teaching:
             {"params": [one for one in taught if one.ndim > 1], "weight_decay": self.recipe.l2},  # Adam + L2
             {"params": [one for one in taught if one.ndim == 1], "weight_decay": 0.0},  # biases, batch norm
         ]
-        return torch.optim.Adam(
-            groups, lr=self.recipe.head_rate if step == "head" else self.recipe.tune_rate, fused=True
+        return torch.optim.Adam(groups, lr=self.rate(step, 1), fused=True)
+
+    def rate(self, step: Step, number: int) -> float:
+        """Return Adam's rate in one pass of a step, counted from 1; it follows from the recipe alone."""
+        recipe = self.recipe
+        rate, passes = (
+            (recipe.head_rate, recipe.head_epochs) if step == "head" else (recipe.tune_rate, recipe.tune_epochs)
         )
+        return rate if recipe.schedule == "constant" else rate * (1 + math.cos(math.pi * (number - 1) / passes)) / 2
 
     def teach(self, step: Step, number: int, optimiser: torch.optim.Adam) -> tuple[float, float]:
         """Make one pass over the training frames; return the mean loss and the accuracy while it went on."""
+        for group in optimiser.param_groups:
+            group["lr"] = self.rate(step, number)
         draw = np.random.Generator(np.random.PCG64(seed_of(self.recipe.seed, step, number, "order")))
         count = len(self.training)
         order = np.argsort(draw.random(count), kind="stable")
