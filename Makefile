@@ -10,7 +10,7 @@ NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt $(wildcard kerne
 $(VENV)/.base: $(NATIVE)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster,serve]"
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
@@ -20,7 +20,7 @@ $(VENV)/.dev: $(VENV)/.base
 	  --target $(VENV)/tensorrt/$$version tensorrt-cu13-bindings==$$version || exit 1; done
 	touch $@
 
-demo: $(VENV)/.base        ## a real mini-plate and a simulated one, from frames to report
+demo: $(VENV)/.base        ## a real mini-plate and two simulated ones, from frames to report
 	$(BIN)/phasewell demo --output demo
 
 test: $(VENV)/.dev         ## the whole test suite

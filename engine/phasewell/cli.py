@@ -35,12 +35,12 @@ for verb in (config_app, bench_app, quantise_app, train, reproduce_app):
 
 @app.command
 def demo(output: Path = Path("demo"), *, quiet: Quiet = False, json: Json = False) -> int:
-    """Run the bundled real mini-plate and a simulated 15-clone plate, from frames to report.
+    """Run the bundled real mini-plate, a simulated screen and lines for a network, from frames to report.
 
     Parameters
     ----------
     output
-        Folder for both plates, both runs and both reports.
+        Folder for the plates, runs and reports.
     """
     from phasewell.demo import run_demo
 

@@ -1,4 +1,4 @@
-"""The demonstration: a bundled real mini-plate and a simulated screen, from frames to report."""
+"""The demonstration: a bundled real mini-plate, a simulated screen and simulated donor lines, from frames to report."""
 
 from phasewell.demo.run import run_demo
 

@@ -1,4 +1,4 @@
-"""Two plates, end to end: a real one measured against hand masks, a simulated one with potency models."""
+"""Three plates, end to end: a real one measured against hand masks, simulated ones with models and a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from phasewell import images, report, runs
-from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
+from phasewell.config import ComputeConfig, Config, InferenceConfig, PlateConfig, RunConfig
+from phasewell.demo.lines import MODEL, score_lines
 from phasewell.errors import OutputError
 from phasewell.progress import bar, no_bar
 
@@ -23,9 +24,10 @@ SIMULATED = {"clones": 15, "fields": 6, "times": 5, "seed": 0, "frame_shape": (1
 
 
 def run_demo(output: Path, progress: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Make both plates, runs and reports under `output`; a second call resumes and changes nothing.
+    """Make the plates, runs and reports under `output`; a second call resumes and changes nothing.
 
-    Returns a JSON-able account: agreement with the hand masks, model errors, the reports, and summary lines.
+    Returns a JSON-able account: agreement with the hand masks, model errors, scores of lines, the reports, and summary
+    lines.
     Raises OutputError when `output` cannot be made.
     """
     try:
@@ -36,9 +38,11 @@ def run_demo(output: Path, progress: bool, say: Callable[[str], None]) -> dict[s
     show = bar if progress else lambda _verb: no_bar()
     real = _real_plate(output, show, say)
     simulated = _simulated_plate(output, show, say)
+    lines = score_lines(output, lambda store, run: _run(store, run, show, say, "sample", network=True), show, say)
     seconds = time.monotonic() - started
-    summary = [*real["lines"], *simulated["lines"], f"demo finished in {seconds:.0f} s"]
-    return {"real": real, "simulated": simulated, "seconds": round(seconds, 1), "summary": summary}
+    summary = [*real["lines"], *simulated["lines"], *lines["lines"], f"demo finished in {seconds:.0f} s"]
+    parts = {"real": real, "simulated": simulated, "lines": lines}
+    return {**parts, "seconds": round(seconds, 1), "summary": summary}
 
 
 def _compute() -> ComputeConfig:
@@ -46,11 +50,19 @@ def _compute() -> ComputeConfig:
     return ComputeConfig(executor="dask" if importlib.util.find_spec("distributed") else "serial")
 
 
-def _run(store: Path, folder: Path, show: Any, say: Callable[[str], None], labels: Literal["all", "sample"]) -> Any:
+def _run(
+    store: Path,
+    folder: Path,
+    show: Any,
+    say: Callable[[str], None],
+    labels: Literal["all", "sample"],
+    network: bool = False,
+) -> Any:
     config = Config(
         plate=PlateConfig(store=store),
         run=RunConfig(output=folder, labels=labels),
         compute=_compute(),
+        inference=InferenceConfig(model=MODEL, backend="openvino") if network else InferenceConfig(),
     )
     with show("run") as progress:
         result = runs.run(config, progress=progress, resume=f"phasewell demo {shlex.quote(str(folder.parent))}")
