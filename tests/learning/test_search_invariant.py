@@ -92,7 +92,8 @@ def test_grid_is_whole_and_resumes(tmp_path: Path) -> None:
         search_recipe(stops, SPACE, TrainingRecipe(), tmp_path / "g.db", 9, "grid")
     found = search_recipe(hill, SPACE, TrainingRecipe(), tmp_path / "g.db", 9, "grid")
     assert len(found.trials) == 8  # dropout, l2 and head_rate twice each, tune_share in the middle
-    assert sorted({t.chosen["dropout"] for t in found.trials}) == [0.0, 0.7]
+    assert sorted({t.chosen["dropout"] for t in found.trials}) == pytest.approx([0.175, 0.525])
+    assert sorted({t.chosen["l2"] for t in found.trials}) == pytest.approx([1e-5, 1e-3])
     assert [t.chosen["tune_share"] for t in found.trials] == pytest.approx([math.sqrt(1e-3 * 0.3)] * 8)
     assert len({tuple(t.chosen.items()) for t in found.trials}) == 8
 
@@ -102,6 +103,8 @@ def test_grid_gives_levels_in_turn() -> None:
     assert len(parameters) == 7
     assert len(grid_points(parameters, 80)) == 64
     assert len(grid_points(parameters, 1)) == 1
+    assert {point["log2_batch"] for point in grid_points(parameters, 128)} == {4, 6}
+    assert {point["dense_layers"] for point in grid_points(parameters, 80)} == {1, 3}
     narrow = SearchSpace(
         dense_layers=(1, 2), dense_units=(64, 64), dropout=None, l2=None, head_rate=None, tune_share=None, batch=None
     )

@@ -29,13 +29,14 @@ class Parameter(NamedTuple):
     whole: bool
 
     def at(self, share: float) -> float:
-        """Return the value at a share 0 to 1 of the way, rounded where only whole numbers will do."""
+        """Return the value at a share, 0 up to 1, of the way; whole numbers have equal parts of it, or of its logarithm."""
+        high = self.high + 1 if self.whole else self.high
         if self.logarithmic:
-            value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+            value = math.exp(math.log(self.low) + share * (math.log(high) - math.log(self.low)))
         else:
-            value = self.low + share * (self.high - self.low)
+            value = self.low + share * (high - self.low)
         value = min(max(value, self.low), self.high)
-        return round(value) if self.whole else value
+        return math.floor(value) if self.whole else value
 
     def distribution(self) -> BaseDistribution:
         """Return it in Optuna's words."""
@@ -126,8 +127,8 @@ class SearchSpace(BaseModel):
 def grid_points(parameters: tuple[Parameter, ...], most: int) -> list[dict[str, float]]:
     """Return the whole grid with as many levels as `most` points allow, given to the parameters in turn.
 
-    A parameter with one level stands in its middle, with more at both ends and evenly between. 80 points and six or
-    seven parameters make 64 points, two levels for six of them: a grid has no other use for the rest.
+    Levels stand in the middle of equal parts of the range: two at a quarter and three quarters, one in the middle. 80
+    points and six or seven parameters make 64 points, two levels for six of them: a grid has no other use for the rest.
     """
     levels = [1] * len(parameters)
     grown = True
@@ -138,8 +139,8 @@ def grid_points(parameters: tuple[Parameter, ...], most: int) -> list[dict[str, 
             room = not parameter.whole or levels[place] <= parameter.high - parameter.low
             if parameter.low < parameter.high and room and math.prod(more) <= most:
                 levels, grown = more, True
-    axes = [
-        [parameter.at(k / (count - 1) if count > 1 else 0.5) for k in range(count)]
+    axes = [  # a whole number stands once, where two parts of a logarithmic range share it
+        dict.fromkeys(parameter.at((k + 0.5) / count) for k in range(count))
         for parameter, count in zip(parameters, levels, strict=True)
     ]
     names = [parameter.name for parameter in parameters]
