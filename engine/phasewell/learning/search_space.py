@@ -29,7 +29,7 @@ class Parameter(NamedTuple):
     whole: bool
 
     def at(self, share: float) -> float:
-        """Return the value at a share, 0 up to 1, of the way; whole numbers have equal parts of it, or of its logarithm."""
+        """Return the value at a share, 0 up to 1, of the way; whole numbers, or their logarithms, have equal parts."""
         high = self.high + 1 if self.whole else self.high
         if self.logarithmic:
             value = math.exp(math.log(self.low) + share * (math.log(high) - math.log(self.low)))
