@@ -259,22 +259,25 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     device, rows = Device("cpu"), []
-    ceilings = measure_ceilings(device.threads)
+    ceilings: list[dict[str, float]] = []
     pixels = make_frames(given.folder, given.frames + CALIBRATION)
     for name in given.networks:
+        ceilings.append(measure_ceilings(device.threads))
         for row in measure_network(given.folder, name, pixels, given.rounds, device):
-            ceiling = ceilings[row["precision"]]
-            row |= {"ceiling_tflop_per_s": ceiling, "ceiling": f"matrix product of {MATRIX_SIDE} in {row['precision']}"}
-            row["share_of_ceiling"] = row["tflop_per_s"] / ceiling
             rows.append(row)
             print(
                 f"{name} {row['precision']}: {row['frames_per_s']:.1f} frames/s, {row['share_of_raw']:.3f} of raw "
                 f"({row['share_of_raw_by_cpu_time']:.3f} by CPU time, {row['raw_openvino_setting']}), "
-                f"{row['share_of_ceiling']:.2f} of the ceiling, peers "
+                "peers "
                 + ", ".join(f"{key} {value:.1f}" for key, value in row["peers_frames_per_s"].items())
                 + f", differs by {row['parity']['largest_difference']:.2g}, {row['parity']['class_flips']} flips",
                 flush=True,
             )
+    ceilings.append(measure_ceilings(device.threads))
+    for row in rows:
+        best = max(found[row["precision"]] for found in ceilings)  # a busy moment lowers it, nothing raises it
+        row |= {"ceiling_tflop_per_s": best, "ceiling": f"matrix product of {MATRIX_SIDE} in {row['precision']}"}
+        row["share_of_ceiling"] = row["tflop_per_s"] / best
     where = {"folder": given.results} if given.results else {}
     print(write_rows("serving", rows, "openvino", "onnxruntime", "torch", "nncf", **where))
 
