@@ -145,6 +145,8 @@ def test_passes_without_validation_are_those_that_the_folds_took() -> None:
     found = without_validation(recipe, courses)
     assert (found.head_epochs, found.tune_epochs) == (4, 2)
     assert without_validation(recipe, [{"head_passes": 2, "tune_passes": 0}]).tune_epochs == 0
+    falling = recipe.model_copy(update={"schedule": "cosine"})
+    assert without_validation(falling, courses) == falling
     scratch = choose_scale("paper").scratch_recipe
     assert without_validation(scratch, [{"head_passes": 0, "tune_passes": 0}]).tune_epochs == 1
 

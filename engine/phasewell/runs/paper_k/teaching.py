@@ -104,8 +104,10 @@ def without_validation(recipe: TrainingRecipe, courses: list[dict[str, Any]]) ->
     """Return the recipe for all lines together, where no line is left to stop by (K17).
 
     The paper does not say when it stopped: each step makes as many passes as the folds' best weights had taken, on
-    average, and at least one.
+    average, and at least one. A rate that falls over the passes ends where they end: then all of them are made.
     """
+    if recipe.schedule == "cosine":
+        return recipe
     head = round(statistics.fmean(course["head_passes"] for course in courses)) if recipe.head_epochs else 0
     tune = round(statistics.fmean(course["tune_passes"] for course in courses)) if recipe.tune_epochs else 0
     return recipe.model_copy(update={"head_epochs": head, "tune_epochs": tune if head or tune else 1})
