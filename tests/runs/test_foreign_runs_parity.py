@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from conftest import FIELDS, SHAPE, TIMES_H, draw_frame
 from phasewell import runs
 from phasewell.cells import DESCRIPTOR_NAMES
 from phasewell.cli import main
@@ -17,6 +16,7 @@ from phasewell.images import create_plate
 from phasewell.plate import Field
 from phasewell.report import write_report
 from phasewell.tables import open_results
+from small_plate import FIELDS, SHAPE, TIMES_H, draw_frame
 
 
 @pytest.fixture(autouse=True)
