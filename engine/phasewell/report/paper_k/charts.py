@@ -114,7 +114,8 @@ def confusion_maps(matrices: Mapping[str, Sequence[Sequence[int]]], classes: Seq
     """Return confusion matrices by title: truth down, call across, counts and shares of the truth's row."""
     import altair as alt
 
-    side = max(90, min(150, width // max(len(matrices), 1) - 90))
+    per_row = 3
+    side = min(170, width // per_row - 90)
     charts = []
     for title, matrix in matrices.items():
         rows = []
@@ -134,7 +135,6 @@ def confusion_maps(matrices: Mapping[str, Sequence[Sequence[int]]], classes: Seq
         ink = alt.condition("datum.share > 0.55", alt.value("#ffffff"), alt.value("#10151f"))
         words = base.mark_text(fontSize=11.5).encode(text="text:N", color=ink)
         charts.append(alt.layer(squares, words).properties(width=side, height=side, title=title))
-    per_row = 3
     rows_of = [alt.hconcat(*charts[i : i + per_row], spacing=40) for i in range(0, len(charts), per_row)]
     return alt.vconcat(*rows_of, spacing=28)
 

@@ -107,7 +107,7 @@ def folds(outcome: Outcome) -> Section:
 def _table_1(outcome: Outcome) -> Table:
     published = published_tables()
     order = published["columns"]
-    columns = [Column("Network"), Column("From"), *(Column(METRIC_TITLES[m]) for m in METRIC_TITLES)]
+    columns = [Column("Network"), *(Column(METRIC_TITLES[m]) for m in METRIC_TITLES)]
     columns.append(Column("Frames / s"))
     rows: list[list[Cell]] = []
     for name, found in outcome.networks.items():
@@ -115,15 +115,14 @@ def _table_1(outcome: Outcome) -> Table:
         rows.append(
             [
                 title_of(name),
-                "here",
                 *(spread(summary["mean"][m], summary["sd"][m]) for m in METRIC_TITLES),
-                f"{rate['frames_per_s']:,.0f}\u00a0±\u00a0{rate['sd']:,.0f}",
+                f"{rate['frames_per_s']:,.0f}\u202f±\u202f{rate['sd']:,.0f}",
             ]
         )
         if printed := published["table_1"]["rows"].get(name):
             values = dict(zip(order, zip(printed["mean"], printed["sd"], strict=True), strict=True))
             fps = values["frames_per_s"]
-            rows.append(["", "paper", *(spread(*values[m]) for m in METRIC_TITLES), f"{fps[0]}\u00a0±\u00a0{fps[1]}"])
+            rows.append(["the paper's", *(spread(*values[m]) for m in METRIC_TITLES), f"{fps[0]}\u202f±\u202f{fps[1]}"])
     rate = next(iter(outcome.networks.values()))["facts"]["rate"]
     note = (
         f"Mean ± SD over folds, ddof 1 here, not stated in the paper. Rate here: {rate['boundary']}, batch "

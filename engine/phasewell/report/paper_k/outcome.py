@@ -88,10 +88,14 @@ def title_of(network: str) -> str:
 
 
 def spread(mean: float | None, sd: float | None) -> str:
-    """Return "0.941 ± 0.089", a dash for what is undefined."""
+    """Return ".941 ± .089" for shares, as the paper prints them; a dash for what is undefined."""
     if mean is None:
         return "–"
-    return f"{mean:.3f}" if sd is None else f"{mean:.3f}\u00a0±\u00a0{sd:.3f}"  # does not break over lines
+    return _share(mean) if sd is None else f"{_share(mean)}\u202f±\u202f{_share(sd)}"  # does not break over lines
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
 
 
 def count(number: int, noun: str) -> str:
