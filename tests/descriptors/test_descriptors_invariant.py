@@ -101,7 +101,7 @@ def test_numbering_only_names_the_rows(sample: tuple[np.ndarray, np.ndarray]) ->
     assert {int(renamed[label]): row for label, row in found.items()} == by_label(cells)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**16),
     shape=st.tuples(st.integers(1, 3), st.integers(1, 12), st.integers(1, 12)),

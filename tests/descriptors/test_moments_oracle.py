@@ -81,7 +81,7 @@ def test_reference_pooling() -> None:
     assert merged.mean[0] != pytest.approx(POOLING["mean_of_fov_means_WRONG"], rel=1e-4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(finite, max_size=8), min_size=1, max_size=10))
 def test_merged_equals_two_passes_over_all_values(fields: list[list[float]]) -> None:
     values = np.array([value for field in fields for value in field], np.float64)
@@ -105,7 +105,7 @@ def test_a_large_offset_does_not_eat_the_spread() -> None:
     assert merged.m2[0] == pytest.approx(82.5, rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(finite, min_size=1, max_size=5), min_size=1, max_size=4), st.data())
 def test_empty_fields_change_no_bit(fields: list[list[float]], data: st.DataObject) -> None:
     holed: list[list[float]] = []

@@ -59,7 +59,7 @@ def test_a_cut_file_is_truncated_or_whole(scratch: Path, kind: str, cut: float) 
     assert result.reason == "truncated", result
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(kind=st.sampled_from(sorted(GOOD)), share=st.floats(0, 1, exclude_max=True))
 def test_no_cut_ever_gives_other_pixels(scratch: Path, kind: str, share: float) -> None:
     result = run(scratch, GOOD[kind][: int(len(GOOD[kind]) * share)])
@@ -84,7 +84,7 @@ def test_a_cut_real_export_is_truncated_or_whole(data: Path, scratch: Path, cut:
             assert result.reason == "truncated", (name, result)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(kind=st.sampled_from(sorted(GOOD)), seed=st.integers(0, 2**32))
 def test_random_damage_gives_a_frame_of_the_right_form_or_a_reason(scratch: Path, kind: str, seed: int) -> None:
     chance = random.Random(seed)

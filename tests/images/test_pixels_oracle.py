@@ -57,7 +57,7 @@ def naive_overview(frames: dict[tuple[int, int], np.ndarray], grid: tuple[int, i
     return [[means.get((y, x), 0) for x in range(columns)] for y in range(rows)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(st.integers(1, 21), st.integers(1, 21)),
     grid=st.tuples(st.integers(1, 3), st.integers(1, 3)),

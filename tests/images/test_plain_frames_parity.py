@@ -77,7 +77,7 @@ def test_links_pipes_and_missing_files_are_left_to_the_decoder(tmp_path: Path) -
     assert [read_plain(job_of(tmp_path / name)) for name in ("pipe", "link", "nothing")] == [None] * 3
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(kind=st.sampled_from(["one strip", "strips", "big", "inverted"]), seed=st.integers(0, 2**32))
 def test_damage_never_gives_another_frame_than_the_decoder(scratch: Path, kind: str, seed: int) -> None:
     chance = random.Random(seed)

@@ -53,7 +53,7 @@ def shards(draw: st.DrawFn) -> tuple[ShardFormat, tuple[int, int], list[np.ndarr
     return form, grid, [draw(frame) for _ in range(form.n_chunks)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shards())
 def test_zarr_python_reads_what_we_wrote(
     tmp_path: Path, case: tuple[ShardFormat, tuple[int, int], list[np.ndarray | None]]
@@ -76,7 +76,7 @@ def test_zarr_python_reads_what_we_wrote(
                 assert shard.read(at).dtype == frame.dtype
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shards())
 def test_we_read_what_zarr_python_wrote(
     tmp_path: Path, case: tuple[ShardFormat, tuple[int, int], list[np.ndarray | None]]

@@ -26,7 +26,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tiff") / "frame.tif"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     shape=st.tuples(st.integers(1, 70), st.integers(1, 70)),
     dtype=st.sampled_from(["uint8", "uint16"]),

@@ -33,7 +33,7 @@ def check(pixels: Any, half: int, tolerance: int, threads: tuple[int, ...] = (1,
     st.sampled_from(HALVES),
     st.sampled_from(TOLERANCES),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_random_levels(pixels: Any, half: int, tolerance: int) -> None:
     check(pixels, half, tolerance)
 
@@ -41,7 +41,7 @@ def test_random_levels(pixels: Any, half: int, tolerance: int) -> None:
 @given(
     st.integers(0, 2**32 - 1), st.integers(0, 255), st.sampled_from([1, 5, 40]), st.integers(0, 40), st.integers(0, 255)
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_levels_around_one(seed: int, level: int, spread: int, half: int, tolerance: int) -> None:
     random = np.random.default_rng(seed)
     shape = (1, int(random.integers(1, 60)), int(random.integers(1, 200)))

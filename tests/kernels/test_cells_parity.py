@@ -74,7 +74,7 @@ def random_cells(draw: st.DrawFn) -> tuple[Any, Any]:
     return random_grey(rng, shape, draw(st.sampled_from((0, 4, 20, 200)))), numbers[labels].astype(np.int32)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cells=random_cells(), threads=st.integers(1, 2), instructions=st.sampled_from(SETS))
 def test_cells_equal_the_arrays_on_random_labels(cells: Any, threads: int, instructions: str) -> None:
     check(*cells, threads, instructions)

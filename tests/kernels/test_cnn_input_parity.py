@@ -62,7 +62,7 @@ def shapes() -> st.SearchStrategy[tuple[int, ...]]:
 
 
 @both_modes
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pixels=hnp.arrays(np.uint8, shapes()))
 def test_any_frames(mode: str, pixels: Any) -> None:
     check(pixels, mode)

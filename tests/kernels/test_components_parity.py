@@ -86,13 +86,13 @@ def random_masks(draw: st.DrawFn) -> Mask:
     return noise < np.quantile(noise, draw(st.sampled_from((0.05, 0.3, 0.45, 0.55, 0.7, 0.95))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(mask=random_masks(), limit=st.integers(-1, 60), threads=st.integers(1, 2), instructions=st.sampled_from(SETS))
 def test_random_masks(mask: Mask, limit: int, threads: int, instructions: str) -> None:
     check_all(mask, (limit,), threads, instructions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), depth=st.integers(0, 14), instructions=st.sampled_from(SETS))
 def test_ragged_bands_along_the_sides(data: st.DataObject, depth: int, instructions: str) -> None:
     height, width = data.draw(st.integers(2, 50)), data.draw(st.sampled_from(WIDTHS))

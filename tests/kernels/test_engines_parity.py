@@ -116,7 +116,7 @@ configs = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     config=configs,
     height=st.integers(1, 90),
@@ -133,7 +133,7 @@ def test_any_configuration(config: SegmentationConfig, height: int, width: int, 
     assert_same(np.stack(frames), config, 1.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 70)),
     window=st.floats(0.1, 300),

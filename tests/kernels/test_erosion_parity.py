@@ -30,14 +30,14 @@ def check(masks: Any, radius: int, threads: tuple[int, ...] = (1, 2)) -> None:
     st.integers(0, 2**32 - 1), st.integers(1, 75), st.sampled_from(WIDTHS), st.integers(0, 12),
     st.sampled_from([0.5, 0.9, 0.99, 0.999])
 )  # fmt: skip
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_random_masks(seed: int, height: int, width: int, radius: int, share: float) -> None:
     random = np.random.default_rng(seed)
     check(random.random((int(random.integers(0, 3)), height, width)) < share, radius)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(WIDTHS), st.sampled_from([20, 63, 64, 65, 90, 200, 2**31 - 1]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_discs_wider_than_a_word_and_than_the_frame(seed: int, width: int, radius: int) -> None:
     random = np.random.default_rng(seed)
     masks = np.ones((1, int(random.integers(1, 80)), width), bool)

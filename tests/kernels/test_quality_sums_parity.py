@@ -38,7 +38,7 @@ def check(pixels: Any, threads: tuple[int, ...] = (1, 2)) -> None:
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(0, 140))))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_random_levels(pixels: Any) -> None:
     check(pixels)
 
@@ -46,7 +46,7 @@ def test_random_levels(pixels: Any) -> None:
 @given(
     st.integers(0, 2**32 - 1), st.integers(1, 600), st.integers(1, 90), st.sampled_from([(0, 256), (0, 2), (254, 256)])
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_noise(seed: int, height: int, width: int, levels: tuple[int, int]) -> None:
     check(np.random.default_rng(seed).integers(*levels, (1, height, width), np.uint8), (1,))
 

@@ -75,7 +75,7 @@ def random_masks(draw: st.DrawFn) -> Mask:
     return noise < np.quantile(noise, draw(st.sampled_from((0.05, 0.3, 0.5, 0.7, 0.95, 1.0))))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     mask=random_masks(),
     depth=st.sampled_from((1, 2, 40, 400, 1301, 2**31 - 1)),

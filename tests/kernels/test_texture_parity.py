@@ -37,7 +37,7 @@ def available() -> list[str]:
 
 
 INSTRUCTIONS = available()
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 @st.composite

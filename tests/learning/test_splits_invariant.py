@@ -18,7 +18,7 @@ PAPER = {"H1": 1, "H2": 1, "H3": 1, "H4": 1, "L1": 0, "L2": 0, "L3": 0, "L4": 0}
     folds=st.integers(2, 4),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_line_is_held_out_once_and_every_class_in_every_fold(counts: list[int], folds: int, seed: int) -> None:
     lines = {f"{place}-{i}": place for place, count in enumerate(counts) for i in range(count)}
     if min(counts) < folds:

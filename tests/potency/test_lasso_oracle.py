@@ -69,7 +69,7 @@ def test_without_a_margin_the_choice_is_that_of_lasso_cv() -> None:
     assert np.corrcoef(ours.predict(rows), theirs.predict(rows))[0, 1] > 0.98
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(3, 20),

@@ -34,7 +34,7 @@ def decode(address: str) -> Any:
     return Image.open(io.BytesIO(base64.b64decode(content)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labelled)
 def test_outlines_are_the_inner_boundaries_of_scikit_image(labels: Any) -> None:
     from skimage.segmentation import find_boundaries
@@ -54,7 +54,7 @@ def test_outlines_carry_the_colour_of_their_label() -> None:
     assert found[4, 1] == 0, "the inside of a cell is not outline"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(labelled)
 def test_outlines_survive_their_file(labels: Any) -> None:
     found = outlines(labels)
@@ -89,7 +89,7 @@ def test_grey_frames_survive_compression_within_the_error_of_the_codec() -> None
     assert np.abs(back - pixels).mean() < 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(hnp.arrays(np.int32, st.tuples(st.integers(4, 30), st.integers(4, 30)), elements=st.integers(0, 1)))
 def test_the_busiest_crop_beats_every_crop_of_its_grid_and_the_middle(labels: Any) -> None:
     side = 8

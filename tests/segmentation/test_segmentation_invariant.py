@@ -90,7 +90,7 @@ def test_the_split_changes_no_pixel_of_the_foreground(batch: NDArray[np.uint8]) 
     assert split.max() > whole.max()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.integers(1, 2500))
 def test_every_part_of_a_split_is_one_connected_piece(seed: int, depth: int) -> None:
     mask = blobs(seed, (40, 50))[None]

@@ -27,7 +27,7 @@ from phasewell.segmentation.threshold import level_energy, level_starts, otsu_le
 from skimage import measure, morphology
 
 CPU = Device("cpu")
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 shapes = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=13)
 frames = hnp.arrays(np.uint8, shapes)
 masks = hnp.arrays(np.bool_, shapes)

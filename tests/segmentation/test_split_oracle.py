@@ -79,7 +79,7 @@ def blobs(seed: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return mask
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.integers(0, 3000))
 def test_clumps_are_split_as_defined(seed: int, depth: int) -> None:
     mask = np.stack([blobs(seed, (26, 31)), blobs(seed + 1, (26, 31))])
@@ -91,7 +91,7 @@ def test_clumps_are_split_as_defined(seed: int, depth: int) -> None:
         np.testing.assert_array_equal(frame, split_by_definition(heights, depth))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(hnp.arrays(np.bool_, (1, 9, 11)), st.integers(0, 2000))
 def test_ragged_masks_with_many_equal_heights_are_split_as_defined(mask: NDArray[np.bool_], depth: int) -> None:
     grey = np.full(mask.shape, 128, np.uint8)
@@ -99,7 +99,7 @@ def test_ragged_masks_with_many_equal_heights_are_split_as_defined(mask: NDArray
     np.testing.assert_array_equal(labels[0], split_by_definition(smoothed_distance(np, mask, grey)[0], depth))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.sampled_from([0, 20, 60]))
 def test_smoothed_distance_is_a_sum_of_sixteenths(seed: int, level: int) -> None:
     mask = blobs(seed, (17, 19))[None]

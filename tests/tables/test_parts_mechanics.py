@@ -118,7 +118,7 @@ def test_part_holds_what_was_measured(tmp_path: Path) -> None:
     assert metadata["pixel_size_um"] == "0.87"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from(["processed", "quarantined", "missing"]), st.integers(0, 4)), max_size=9))
 def test_any_mix_of_fields_survives(fields: list[tuple[str, int]]) -> None:
     statuses = [status for status, _ in fields]
