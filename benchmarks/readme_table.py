@@ -20,7 +20,9 @@ BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 def main() -> int:
     """Write the README's part, or with --check return 1 when it is out of date."""
-    return replace_measured(README, [*accuracy(), "", *potency(), "", *speed()], asks_for_check(__doc__))
+    return replace_measured(
+        README, [*accuracy(), "", *potency(), "", *lines_of_cells(), "", *speed()], asks_for_check(__doc__)
+    )
 
 
 def asks_for_check(description: str | None) -> bool:
@@ -102,6 +104,12 @@ def speed() -> list[str]:
             lines.append(_rate(f"12 descriptors of given labels ({peer})", row["cells_per_s"], row, "cells/s"))
     lines += whole_runs()
     lines += networks()
+    for row in read_rows("potency_grid"):
+        if "wall_s" in row and row["workers"] > 1:
+            seconds = f"{row['wall_s']:.0f} s"
+            under = row["conditions"]
+            where = f"{row['workers']} processes, {under['cores']} cores {under['processor']}, commit {under['commit']}"
+            lines.append(f"| {row['work']} | {seconds} | {where} |")
     for row in read_rows("simulation"):
         if row["boundary"].startswith("arguments to plate store"):
             lines.append(_rate("simulate a plate of 15 hours, arguments to shards", row["frames_per_second"], row))
@@ -133,17 +141,35 @@ def whole_runs() -> list[str]:
 def networks() -> list[str]:
     """Return the rates with a network, and the verdict on the one boundary that is required."""
     lines = []
-    rows = read_rows("requirement")
-    for row in rows:
-        if row["measured"] == "boundary" and row["boundary"] == "preprocessing + network" and row["frames_per_s"]:
-            what = f"frames to logits: {row['engine']}, batch {row['batch_frames']}"
-            lines.append(_rate(what, row["frames_per_s"], row))
-    for row in rows:
+    for row in read_rows("serving"):
+        beside = ", ".join(f"{who} {rate:.0f}" for who, rate in row["peers_frames_per_s"].items())
+        beside = f"{row['share_of_raw']:.0%} of OpenVINO alone; {beside}"
+        what = f"frames to scores, `{row['network']}` in {row['precision']} ({beside})"
+        lines.append(_rate(what, row["frames_per_s"], row))
+    for row in read_rows("requirement"):
         if row["measured"] == "verdict":
             bound = f"{row['reached_share']:.0%} of what its parts allow on the same cores"
             asked = f"required > {row['required_frames_per_s']:.0f} frames/s **{row['state']}** ({bound})"
             what = f"store to tables with a DenseNet121 score of every frame: {asked}"
             lines.append(_rate(what, row["frames_per_s"], row))
+    return lines
+
+
+def lines_of_cells() -> list[str]:
+    """Return what a network sees in simulated lines, never without the logistic model it has to beat."""
+    rows = read_rows("simulated_lines")
+    if not rows:
+        return ["Networks on simulated donor lines: not measured."]
+    lines = [
+        f"**Simulated** donor lines of two classes, learned from {rows[0]['learned_from_lines']}, judged on lines that no "
+        "model has seen, `pretrained: false`:",
+        "",
+        "| model | judged on | AUC of frames | AUC of lines |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        judged = f"{row['lines']} lines, {row['frames']} frames"
+        lines.append(f"| {row['model']} | {judged} | {row['frame_auc']:.2f} | {row['line_auc']:.2f} |")
     return lines
 
 
