@@ -161,8 +161,8 @@ def lines_of_cells() -> list[str]:
     if not rows:
         return ["Networks on simulated donor lines: not measured."]
     lines = [
-        f"**Simulated** donor lines of two classes, learned from {rows[0]['learned_from_lines']}, judged on lines that no "
-        "model has seen, `pretrained: false`:",
+        f"**Simulated** donor lines of two classes, learned from {rows[0]['learned_from_lines']}, judged on lines that "
+        "no model has seen, `pretrained: false`:",
         "",
         "| model | judged on | AUC of frames | AUC of lines |",
         "|---|---|---|---|",
