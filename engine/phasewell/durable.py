@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import secrets
 import shutil
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasewell.errors import StorageError
+from phasewell.errors import InputError, StorageError
 from phasewell.large_file import LargeFile
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def read_object(path: Path, remedy: str) -> dict[str, Any]:
+    """Return the JSON object of a file; raises InputError with the remedy when it cannot be read or is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); {remedy}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(document).__name__}; {remedy}")
+    return document
 
 
 def remove_file(path: Path) -> None:

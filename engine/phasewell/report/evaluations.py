@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from phasewell.durable import read_object
 from phasewell.errors import InputError
 from phasewell.potency.evaluation import Evaluation
 
@@ -88,9 +88,9 @@ def _read_model(path: Path) -> ModelReport:
     choice = path.with_name("profile.json")
     return ModelReport(
         evaluation=read_evaluation(path),
-        on_truth=_scores(read_json(truth), truth) if truth.exists() else None,
-        shuffles=_shuffles(read_json(shuffle), shuffle) if shuffle.exists() else None,
-        choice=_choice(read_json(choice), choice) if choice.exists() else None,
+        on_truth=_scores(read_object(truth, "make it again"), truth) if truth.exists() else None,
+        shuffles=_shuffles(read_object(shuffle, "make it again"), shuffle) if shuffle.exists() else None,
+        choice=_choice(read_object(choice, "make it again"), choice) if choice.exists() else None,
     )
 
 
@@ -99,24 +99,13 @@ def read_evaluation(path: Path) -> Evaluation:
 
     Raises InputError naming the file when a key is missing.
     """
-    document = read_json(path)
+    document = read_object(path, "make it again")
     _scores(document, path)
     names = {field.name for field in dataclasses.fields(Evaluation)}
     try:
         return Evaluation.from_dict({key: value for key, value in document.items() if key in names})
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON object from a file; raises InputError naming the file when it is none."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}); make it again") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(document).__name__}; make it again")
-    return document
 
 
 def _scores(document: dict[str, Any], path: Path) -> Scores:

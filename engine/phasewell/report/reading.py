@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasewell.cells import DESCRIPTOR_NAMES
+from phasewell.durable import read_object
 from phasewell.errors import PhasewellError
 from phasewell.images import open_plate
 from phasewell.plate import Plate
 from phasewell.profiles import FieldMoments, Profile, ProfileColumn
 from phasewell.report.content import Content, PlateFacts
 from phasewell.report.curves import Distribution, histogram
-from phasewell.report.evaluations import read_json, read_models
+from phasewell.report.evaluations import read_models
 from phasewell.report.gallery import make_gallery
 from phasewell.report.well_scores import read_scores
 from phasewell.tables.results import PlateInfo, Results, open_results
@@ -51,7 +52,7 @@ def read_content(run_dir: Path, agreement: Mapping[str, Any] | None = None, plat
     if plate is None:
         plate, notes = _find_plate(info)
     if agreement is None and (run_dir / AGREEMENT_NAME).exists():
-        agreement = read_json(run_dir / AGREEMENT_NAME)
+        agreement = read_object(run_dir / AGREEMENT_NAME, "make it again")
     pictures, gallery_note = make_gallery(run_dir, results.manifest, plate, frames)
     return Content(
         manifest=results.manifest,

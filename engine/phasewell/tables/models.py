@@ -6,13 +6,13 @@ descriptors of a simulated plate) and `shuffle.json` (shuffled targets) may stan
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from phasewell.durable import read_object
 from phasewell.errors import InputError
 from phasewell.manifest import canonical_json
 from phasewell.tables.schema import TABLES, arrow_schema
@@ -32,14 +32,14 @@ def model_tables(run_dir: Path) -> dict[str, pa.Table]:
         for basis, name in BASES.items():
             path = folder / name
             if basis == "measured" or path.is_file():
-                evaluation = _read(path)
+                evaluation = read_object(path, "fit the model again")
                 rows["evaluations"].append(_evaluation_row(path, evaluation, basis))
                 rows["predictions"] += _prediction_rows(path, evaluation, basis)
     return {name: pa.Table.from_pylist(rows[name], schema=arrow_schema(name)) for name in rows}
 
 
 def _model_row(path: Path) -> dict[str, Any]:
-    document = _read(path)
+    document = read_object(path, "fit the model again")
     plain = ("kind", "seed", "validation", "definitions", "pixel_size_um", "training_digest")
     row = {"model": path.parent.name} | {name: _take(document, name, path) for name in plain}
     row["n_columns"] = len(_take(document, "columns", path))
@@ -55,7 +55,7 @@ def _evaluation_row(path: Path, document: Mapping[str, Any], basis: str) -> dict
     row["n_selected"] = len(_take(document, "coefficients", path)) if selects else None
     shuffle = path.with_name("shuffle.json")
     if basis == "measured" and shuffle.is_file():
-        shuffled = _read(shuffle)
+        shuffled = read_object(shuffle, "fit the model again")
         row["shuffle_n"] = len(_take(shuffled, "shuffled_ratios", shuffle))
         row["shuffle_median_ratio"] = _take(shuffled, "median", shuffle)
         row["shuffle_p"] = _take(shuffled, "p_value", shuffle)
@@ -71,16 +71,6 @@ def _prediction_rows(path: Path, document: Mapping[str, Any], basis: str) -> lis
         | {name: _take(row, name, path) for name in ("well", "truth", "predicted", "baseline")}
         for row in _take(document, "predictions", path)
     ]
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}); fit the model again") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: expected a JSON object; fit the model again")
-    return document
 
 
 def _take(document: Mapping[str, Any], name: str, path: Path) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phasewell.report.evaluations import read_json
+from phasewell.durable import read_object
 
 RESULT_NAME = "result.json"
 TITLES = {
@@ -79,7 +79,7 @@ class Outcome:
 
 def read_outcome(folder: Path) -> Outcome:
     """Return the result of a reproduction's folder; raises InputError when there is none or it is damaged."""
-    return Outcome(folder, read_json(folder / RESULT_NAME))
+    return Outcome(folder, read_object(folder / RESULT_NAME, "make it again"))
 
 
 def title_of(network: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from phasewell.durable import replace_file
-from phasewell.errors import InputError, UsageError
+from phasewell.durable import read_object, replace_file
+from phasewell.errors import UsageError
 from phasewell.manifest import digest_json
 from phasewell.runs.code import training_code_version
 
@@ -66,13 +66,7 @@ class StepLedger:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it, and the same command makes it again") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: expected a JSON object; remove it, and the same command makes it again")
-    return document
+    return read_object(path, "remove it, and the same command makes it again")
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
