@@ -43,12 +43,15 @@ def installed_versions(*distributions: str) -> dict[str, str]:
 
 
 def describe_commit(folder: Path = Path(__file__).parent) -> str:
-    """Return the commit of the checkout that `folder` belongs to, "-dirty" where it was changed.
+    """Return the commit of the checkout that `folder` belongs to, "-dirty" where more than rows was changed.
 
     Where the folder is in no repository, or lies in one that does not know it (an environment inside somebody's
     project): what PHASEWELL_COMMIT says, else "unknown".
     """
-    described = _ask_git(folder, "describe", "--always", "--dirty") if _ask_git(folder, "ls-files", ".") else ""
+    if not _ask_git(folder, "ls-files", "."):
+        return os.environ.get("PHASEWELL_COMMIT", "unknown")
+    tracked = ("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results")
+    described = _ask_git(folder, "describe", "--always") + ("-dirty" if _ask_git(folder, *tracked) else "")
     return described or os.environ.get("PHASEWELL_COMMIT", "unknown")
 
 
