@@ -1,7 +1,7 @@
 """Large files written past the page cache, where the file system lets us.
 
-Measured on ext4: 0.1 ms of CPU time a MB and the disk's own rate, where writing through the page cache takes 1 ms and
-reaches a third of it. What is written so is not in memory afterwards: a screen is larger than memory anyway.
+Copying into the page cache and writing it back cost more processor time than the disk's own rate leaves (benchmarks/
+ingest.py has the rate of one thread). What is written so is not in memory afterwards: a screen is larger than memory.
 """
 
 from __future__ import annotations
