@@ -19,6 +19,7 @@ from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 from phasewell.learning_commands import reproduce_app, train
 from phasewell.serving_commands import quantise_app
+from phasewell.status_commands import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ app = cyclopts.App(
     help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
 )
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-for verb in (config_app, bench_app, quantise_app, train, reproduce_app):
+for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status):
     app.command(verb)
 
 
@@ -214,16 +215,6 @@ def run(config: Path, *, device: OnDevice = None, set_: Set = (), quiet: Quiet =
         result = run_plate(load_config(config, set_), progress=progress, resume=resume)
     show(result.to_dict(), result.last_line, json)
     return int(result.exit_code)
-
-
-@app.command
-def status(run: Path, *, json: Json = False) -> int:
-    """Say how far a run is, from any shell that sees its folder."""
-    from phasewell.runs import status as run_status
-
-    report = run_status(run)
-    show(report, "\n".join(f"{key}: {value}" for key, value in report.items()), json)
-    return EXIT_DONE
 
 
 @app.command
