@@ -28,6 +28,7 @@ LAYER |= {
     "serving_commands": 4.5,
     "learning_commands": 4.5,
     "status_commands": 4.5,
+    "results_commands": 4.5,
     "cli": 5,
     "__main__": 6,
 }

@@ -18,6 +18,7 @@ from phasewell.bench.command import bench_app
 from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 from phasewell.learning_commands import reproduce_app, train
+from phasewell.results_commands import export
 from phasewell.serving_commands import quantise_app
 from phasewell.status_commands import status
 
@@ -30,7 +31,7 @@ app = cyclopts.App(
     help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
 )
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status):
+for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status, export):
     app.command(verb)
 
 
@@ -284,24 +285,6 @@ def report(run: Path, *, masks: Path | None = None, output: Path | None = None, 
         measure_agreement(run, masks)
     path = write_report(run, output=output)
     show({"report": str(path)}, str(path), json)
-    return EXIT_DONE
-
-
-@app.command
-def export(
-    run: Path, output: Path | None = None, *, to: Literal["parquet", "duckdb", "csv"] = "parquet", json: Json = False
-) -> int:
-    """Write the run's tables as Parquet, CSV or a DuckDB database (default: results.duckdb in the run folder)."""
-    from phasewell.runs import plate_of
-    from phasewell.tables import build_database
-    from phasewell.tables import export as export_tables
-
-    plate = plate_of(run)
-    if to == "duckdb" and output is None:
-        paths = [build_database(run, plate=plate)]
-    else:
-        paths = export_tables(run, to=to, output=output or run / "export", plate=plate)
-    show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), json)
     return EXIT_DONE
 
 
