@@ -18,6 +18,7 @@ from phasewell.bench.command import bench_app
 from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 from phasewell.learning_commands import reproduce_app, train
+from phasewell.report_commands import report
 from phasewell.results_commands import export
 from phasewell.serving_commands import quantise_app
 from phasewell.status_commands import status
@@ -31,7 +32,7 @@ app = cyclopts.App(
     help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
 )
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status, export):
+for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status, export, report):
     app.command(verb)
 
 
@@ -265,26 +266,6 @@ def predict(run: Path, model: Path, *, json: Json = False) -> int:
     predictions = predict_wells(run, model)
     lines = [f"{row['well']}: {describe_prediction(row)}" for row in predictions]
     show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
-    return EXIT_DONE
-
-
-@app.command
-def report(run: Path, *, masks: Path | None = None, output: Path | None = None, json: Json = False) -> int:
-    """Write the run's report: one HTML file that opens offline.
-
-    Parameters
-    ----------
-    masks
-        CSV with columns file, well, field, time, chamber: hand masks to measure the segmentation against.
-    """
-    from phasewell.report import write_report
-
-    if masks is not None:
-        from phasewell.runs import measure_agreement
-
-        measure_agreement(run, masks)
-    path = write_report(run, output=output)
-    show({"report": str(path)}, str(path), json)
     return EXIT_DONE
 
 
