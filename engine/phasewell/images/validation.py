@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -95,9 +95,7 @@ def validate_plate(
     reader = plate.reader
     if not isinstance(reader, StoreReader):
         return _validate_foreign(plate, path, progress)
-    counts = dict.fromkeys(("present", "missing", "quarantined", "damaged"), 0)
-    reasons: dict[str, int] = {}
-    damaged: list[str] = []
+    tally = _Tally()
     problems: list[str] = []
     uncommitted: list[str] = []
     leftovers: list[str] = []
@@ -106,35 +104,20 @@ def validate_plate(
     for done, unit in enumerate(units, start=1):
         records, found = _check_unit(reader, unit)
         problems += found
-        for before, now in records:
-            counts["damaged" if now != before else now.status] += 1
-            if now != before:
-                damaged.append(str(now.key))
-            elif now.reason and now.status == "quarantined":
-                reasons[now.reason] = reasons.get(now.reason, 0) + 1
+        tally.add(records)
         shard = contained(reader.root, shard_path(unit, 0))
         leftovers += [str(path.relative_to(reader.root)) for path in find_temporaries(shard.parent)]
         if shard.exists() and not any(before.status == "present" for before, _ in records):
             uncommitted.append(str(unit))
         if progress:
             progress(done, len(units))
-    ome_zarr = check_ome_zarr(reader.root)
-    return ValidationReport(
-        store=str(path),
-        plate=plate.name,
-        is_valid=not damaged and not problems and ome_zarr == "valid",
-        ome_zarr=ome_zarr,
-        n_expected=plate.n_frames_expected,
-        n_present=counts["present"],
-        n_missing=counts["missing"],
-        n_quarantined=counts["quarantined"],
-        n_damaged=counts["damaged"],
-        quarantined=dict(sorted(reasons.items())),
-        damaged=tuple(damaged),
+    report = _report(plate, path, tally, check_ome_zarr(reader.root))
+    return replace(
+        report,
+        is_valid=report.is_valid and not problems,
         problems=tuple(problems),
         uncommitted=tuple(uncommitted),
         partial_files=tuple(leftovers),
-        digest=_digest_if_readable(plate),
     )
 
 
@@ -143,36 +126,49 @@ def _validate_foreign(plate: Plate, path: Path | str, progress: Callable[[int, i
 
     reader = plate.reader
     assert isinstance(reader, ForeignReader)  # the other kind that open_plate makes
-    counts = dict.fromkeys(("present", "missing", "quarantined", "damaged"), 0)
-    reasons: Counter[str] = Counter()
-    damaged: list[str] = []
+    tally = _Tally()
     units = list(plate.units())
     for done, unit in enumerate(units, start=1):
-        before = reader.read_records(unit)
-        for stored, now in zip(before, reader.read_good(unit)[1], strict=True):
-            counts["damaged" if now != stored else now.status] += 1
-            if now != stored:
-                damaged.append(str(now.key))
-            elif now.status == "quarantined":
-                reasons[str(now.reason)] += 1
+        tally.add(zip(reader.read_records(unit), reader.read_good(unit)[1], strict=True))
         if progress:
             progress(done, len(units))
-    ome_zarr = check_ome_zarr(reader.root, reader.version)
+    report = _report(plate, path, tally, check_ome_zarr(reader.root, reader.version))
+    # a frame that could not be read when its digest was made is no finding of an ingest: the plate itself has it
+    return replace(report, is_valid=report.is_valid and not report.n_quarantined, version=reader.version, foreign=True)
+
+
+@dataclass
+class _Tally:
+    """What became of the frames read so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)  # present, missing, quarantined, damaged
+    reasons: Counter[str] = field(default_factory=Counter)
+    damaged: list[str] = field(default_factory=list)
+
+    def add(self, records: Iterable[tuple[FrameRecord, FrameRecord]]) -> None:
+        """Count (record as stored, record after reading its pixels) of one unit."""
+        for stored, now in records:
+            self.counts["damaged" if now != stored else now.status] += 1
+            if now != stored:
+                self.damaged.append(str(now.key))
+            elif now.status == "quarantined":
+                self.reasons[str(now.reason)] += 1
+
+
+def _report(plate: Plate, path: Path | str, tally: _Tally, ome_zarr: str) -> ValidationReport:
     return ValidationReport(
         store=str(path),
         plate=plate.name,
-        is_valid=not damaged and not counts["quarantined"] and ome_zarr == "valid",
+        is_valid=not tally.damaged and ome_zarr == "valid",
         ome_zarr=ome_zarr,
         n_expected=plate.n_frames_expected,
-        n_present=counts["present"],
-        n_missing=counts["missing"],
-        n_quarantined=counts["quarantined"],
-        n_damaged=counts["damaged"],
-        quarantined=dict(sorted(reasons.items())),
-        damaged=tuple(damaged),
+        n_present=tally.counts["present"],
+        n_missing=tally.counts["missing"],
+        n_quarantined=tally.counts["quarantined"],
+        n_damaged=tally.counts["damaged"],
+        quarantined=dict(sorted(tally.reasons.items())),
+        damaged=tuple(tally.damaged),
         digest=_digest_if_readable(plate),
-        version=reader.version,
-        foreign=True,
     )
 
 

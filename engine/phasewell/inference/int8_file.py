@@ -7,16 +7,15 @@ written last. Neither changes the model: its digest, and scores made with it in 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from phasewell.durable import replace_file
 from phasewell.errors import InputError, OutputError
-from phasewell.inference.model_file import GateRecord, Model, Sha256, check_onnx
+from phasewell.inference.model_file import GateRecord, Model, Sha256, card_bytes, check_onnx, parse_card
 
 INT8_CARD_NAME, INT8_ONNX_NAME = "int8.json", "model-int8.onnx"
 REMEDY = "make it again: `phasewell quantise`"
@@ -84,12 +83,7 @@ def read_int8(model: Model) -> Int8Graph:
             f"model {model.folder}: no {INT8_CARD_NAME} ({error.strerror}), so it cannot be served in int8; "
             "quantise it first, which needs labelled frames: `phasewell quantise`; or choose f32 or bf16"
         ) from error
-    try:
-        card = Int8Card.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"model {path}: {where}: {first['msg']}; {REMEDY}") from error
+    card = parse_card(Int8Card, path, data, REMEDY)
     if card.model_sha256 != model.sha256:
         raise InputError(
             f"model {path}: was made from model {card.model_sha256[:12]}, this one is {model.sha256[:12]}; {REMEDY}"
@@ -109,5 +103,5 @@ def write_int8(model: Model, card: Int8Card, onnx: bytes) -> Int8Graph:
     """Write the INT8 graph of a model, the card last; raises OutputError when there is one already."""
     refuse_existing(model)
     replace_file(model.folder / INT8_ONNX_NAME, onnx)
-    replace_file(model.folder / INT8_CARD_NAME, json.dumps(card.model_dump(mode="json"), indent=1).encode() + b"\n")
+    replace_file(model.folder / INT8_CARD_NAME, card_bytes(card))
     return read_int8(model)

@@ -10,7 +10,7 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -25,6 +25,7 @@ _EXTERNAL = b"\x0a\x08location"  # the key of a tensor whose values lie in anoth
 _LARGEST_HEADER = 100_000_000  # of a safetensors file, as its own readers limit it
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+AnyCard = TypeVar("AnyCard", bound=BaseModel)
 Side = Annotated[int, Field(ge=SHRINK, le=100_000)]
 
 
@@ -140,14 +141,7 @@ def read_model(folder: Path | str) -> Model:
             f"model {folder}: no {CARD_NAME} ({error.strerror}); expected a folder with {CARD_NAME}, {WEIGHTS_NAME} "
             f"and {ONNX_NAME}; {REMEDY}"
         ) from error
-    try:
-        card = ModelCard.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"model {path}: {where}: {first['msg']}; {REMEDY}") from error
-    except PhasewellError as error:
-        raise InputError(f"model {path}: {error}; {REMEDY}") from error
+    card = parse_card(ModelCard, path, data, REMEDY)
     for name, expected in card.sha256.items():
         _check_file(folder / name, expected)
     return Model(folder, card, hashlib.sha256(data).hexdigest())
@@ -160,8 +154,25 @@ def write_model(folder: Path, card: ModelCard, weights: bytes, onnx: bytes) -> M
         raise OutputError(f"model {folder}: holds a model already; choose another folder or remove that one")
     replace_file(folder / WEIGHTS_NAME, weights)
     replace_file(folder / ONNX_NAME, onnx)
-    replace_file(folder / CARD_NAME, json.dumps(card.model_dump(mode="json"), indent=1).encode() + b"\n")
+    replace_file(folder / CARD_NAME, card_bytes(card))
     return read_model(folder)
+
+
+def parse_card(kind: type[AnyCard], path: Path, data: bytes, remedy: str) -> AnyCard:
+    """Return a card from the bytes of its file; raises InputError naming the file, the first wrong key and `remedy`."""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"model {path}: {where}: {first['msg']}; {remedy}") from error
+    except PhasewellError as error:
+        raise InputError(f"model {path}: {error}; {remedy}") from error
+
+
+def card_bytes(card: BaseModel) -> bytes:
+    """Return what the file of a card holds; the SHA-256 of these bytes is the card's digest."""
+    return json.dumps(card.model_dump(mode="json"), indent=1).encode() + b"\n"
 
 
 def check_onnx(path: Path, expected: str, named_by: str = CARD_NAME, remedy: str = REMEDY) -> None:

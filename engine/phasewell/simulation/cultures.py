@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ _LEAST = {"ln_area_sd": 0.1, "ln_aspect_sd": 0.05, "ln_grain_sd": 0.05, "ln_text
 
 
 @dataclass(frozen=True)
-class Culture:
+class Culture(ABC):
     """The cells of one well: `traits` as named in difficulty.TRAITS, `factors` in the order of FACTORS."""
 
     name: str
@@ -38,9 +39,9 @@ class Culture:
         return 0.0
 
     @property
+    @abstractmethod
     def labels(self) -> dict[str, str | int]:
         """What the plate map says of the well."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, str | int | float]:
         """Return one flat row of truth."""
