@@ -1,0 +1,75 @@
+"""How much of paper R is done: everything as published, or the smallest form in which every step runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from phasewell.errors import UsageError
+
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+class PaperRScale(BaseModel):
+    """What a reproduction of paper R does; numbers that the paper's text gives are defaults of the scale `paper`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str
+    last_h: Annotated[float, Field(gt=0)] = 90.0
+    """Hours after this take no part (R1: 6 to 90 h of 120)."""
+    grid_fields: AtLeastOne | None = None
+    """How many of the field counts 1 .. all the LASSO grid takes, spread from 1 to all; None takes every one (R18)."""
+    grid_draws: AtLeastOne = 3
+    """Draws of fields of the LASSO grid (the paper does not say; 1 would do for its figure)."""
+    deals: Count = 19
+    """Times the grid is repeated on potencies dealt out at random, for the p of its best cell; 19 can reach 0.05."""
+    deal_fields: AtLeastOne | None = 8
+    """Field counts of the grid that is dealt; the best real cell is sought on the same counts, one draw."""
+    forest_fields: AtLeastOne | None = 6
+    """Field counts of the forest grid; None takes every one."""
+    forest_trees: AtLeastOne = 100
+    """Trees of a forest in the grid; R's randomForest has 500."""
+    cell_bootstraps: AtLeastOne = 50
+    """Bootstraps of single cells a condition and clone, for the PCA (R25)."""
+    field_bootstraps: AtLeastOne = 50
+    """Bootstraps of fields a clone, for the models (R23)."""
+    bootstrap_hours: tuple[AtLeastOne, ...] = (1, 5, 10)
+    """Hours of the windows of the bootstraps: 6, 6-30 and 6-60 h (R23); the longest window joins them (R24)."""
+    bootstrap_fields: tuple[AtLeastOne, ...] = (15, 40, 60)
+    """Fields of the bootstraps (R23)."""
+    structure_hours: tuple[AtLeastOne, ...] = (1, 5, 10, 15)
+    """Hours of the windows whose models are compared: 6, 6-30, 6-60 and 6-90 h (R21)."""
+    shuffles: Count = 99
+    """Shuffles of the potencies for the whole procedure on the full profile."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Of fields, bootstraps, deals and forests."""
+
+
+PAPER = PaperRScale(name="paper")
+SMOKE = PaperRScale(
+    name="smoke",
+    grid_fields=4,
+    grid_draws=1,
+    deals=4,
+    deal_fields=2,
+    forest_fields=2,
+    forest_trees=20,
+    cell_bootstraps=5,
+    field_bootstraps=4,
+    shuffles=4,
+)
+SCALES = {scale.name: scale for scale in (SMOKE, PAPER)}
+
+
+def choose_scale(name: Literal["smoke", "paper"] | str, seed: int | None = None) -> PaperRScale:
+    """Return a scale by name, of another seed where it is given; raises UsageError for an unknown one."""
+    if name not in SCALES:
+        raise UsageError(f"scale {name!r}: expected one of {', '.join(SCALES)}")
+    changed: dict[str, Any] = {} if seed is None else {"seed": seed}
+    try:
+        return PaperRScale.model_validate({**SCALES[name].model_dump(), **changed})
+    except ValidationError as error:
+        raise UsageError(f"scale {name}: {error.errors()[0]['msg']}") from error
