@@ -31,6 +31,9 @@ app = cyclopts.App(
     version=__version__,
     help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
 )
+Layout = Literal[
+    "auto", "regex", "table", "imagexpress", "operetta", "cellvoyager", "gen5", "incucyte", "ome-tiff"
+]  # fmt: skip
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
 for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status, export, report):
     app.command(verb)
@@ -67,14 +70,16 @@ def doctor(*, json: Json = False) -> int:
 class SourceOptions:
     """How the files of a source are read."""
 
-    layout: Literal["auto", "regex", "table", "imagexpress", "operetta"] = "auto"
+    layout: Layout = "auto"
     "Which scheme names the files."
     pattern: str | None = None
-    "For layout regex: a regular expression with the groups well, field, time, channel."
+    "For layouts regex and ome-tiff: a regular expression with the groups well, field, time, channel; or biostation."
     table: Path | None = None
     "For layout table: CSV or Parquet with file names and plate, well, field, time."
     pixel_size_um: float | None = None
     "um per pixel where the files do not say it; there is no default."
+    plate: str | None = None
+    "Which plate, where the source has several."
     channel: str | None = None
     "Which channel makes the plate, where the source has several."
     plane: str | None = None

@@ -43,11 +43,15 @@ _CHILD_MAIN = "from phasewell.images.decode import serve; serve()"
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """Which file to decode and what it must be: (height, width) and dtype name of the plate."""
+    """Which file to decode and what it must be: (height, width) and dtype name of the plate.
+
+    `page` is the image of a TIFF with several, from 0; None = there must be only one.
+    """
 
     path: str
     shape: tuple[int, int]
     dtype: str
+    page: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,12 @@ def _os_reason(error: OSError) -> str:
     return "not_regular_file" if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR) else "unreadable"
 
 
-def inspect_file(path: str) -> ImageHeader:
-    """Return the header of a file without reading its pixels; raises BadImageError with a reason."""
+def inspect_file(path: str, page: int | None = None) -> ImageHeader:
+    """Return the header of a file (of its image `page`) without reading pixels; raises BadImageError with a reason."""
     descriptor = open_regular(path)
     try:
         size = os.fstat(descriptor).st_size
-        return read_header(lambda offset, count: os.pread(descriptor, count, offset), size)
+        return read_header(lambda offset, count: os.pread(descriptor, count, offset), size, page)
     except OSError as error:
         raise BadImageError(_os_reason(error), f"cannot be read: {error.strerror}") from error
     finally:
@@ -107,7 +111,7 @@ def decode_file(job: DecodeJob) -> Decoded:
     """Decode one file in this process; never raises for what the file holds."""
     try:
         data = _read_stable(job.path)
-        header = read_header(lambda offset, count: data[offset : offset + count], len(data))
+        header = read_header(lambda offset, count: data[offset : offset + count], len(data), job.page)
         image, flags = _decode(data, header, job)
     except BadImageError as error:
         return Decoded(None, error.reason, error.detail)
@@ -185,7 +189,9 @@ def serve() -> None:
     limit = 0
     while head := requests.read(4):
         request = json.loads(requests.read(struct.unpack("<I", head)[0]))
-        job = DecodeJob(os.fsdecode(bytes.fromhex(request["path"])), tuple(request["shape"]), request["dtype"])
+        job = DecodeJob(
+            os.fsdecode(bytes.fromhex(request["path"])), tuple(request["shape"]), request["dtype"], request["page"]
+        )
         frame_bytes = job.shape[0] * job.shape[1] * 2
         if (needed := 6 * frame_bytes + MEMORY_FLOOR_BYTES) > limit:
             limit = needed
@@ -234,7 +240,7 @@ class _Child:
 
         Raises TimeoutError or EOFError, after which the child must be stopped.
         """
-        request = {"path": os.fsencode(job.path).hex(), "shape": job.shape, "dtype": job.dtype}
+        request = {"path": os.fsencode(job.path).hex(), "shape": job.shape, "dtype": job.dtype, "page": job.page}
         body = json.dumps(request).encode()
         deadline = time.monotonic() + timeout_s
         try:

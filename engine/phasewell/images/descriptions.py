@@ -143,4 +143,15 @@ def _gen5(root: Element, header: ImageHeader) -> ImageMetadata:
     pixels = float(values.get("PixelWidth") or header.width)
     if pixels != header.width or not _plausible(width / pixels):
         raise ValueError(f"ImageWidthMicrons {width} for {pixels} pixels")
-    return ImageMetadata(width / pixels, "ImageWidthMicrons of Gen5")
+    moment = f"{values.get('Date', '')} {values.get('Time', '')}"
+    return ImageMetadata(width / pixels, "ImageWidthMicrons of Gen5", acquired_s=_gen5_time(moment))
+
+
+def _gen5_time(text: str) -> float | None:
+    """Return seconds of a Gen5 date, which is written month/day/year (so reads it Bio-Formats' BioTek reader)."""
+    for layout in ("%m/%d/%y %H:%M:%S", "%m/%d/%Y %H:%M:%S"):
+        try:
+            return datetime.datetime.strptime(text, layout).replace(tzinfo=datetime.UTC).timestamp()
+        except ValueError:
+            continue
+    return None

@@ -91,8 +91,8 @@ class ImageHeader:
         return self.height, self.width
 
 
-def read_header(read: Read, size: int) -> ImageHeader:
-    """Return the header of a TIFF or PNG of `size` bytes.
+def read_header(read: Read, size: int, page: int | None = None) -> ImageHeader:
+    """Return the header of a TIFF or PNG of `size` bytes; `page` is the image of a TIFF with several, from 0.
 
     Raises BadImageError with a reason; reads at most a few MB whatever the file declares.
     """
@@ -102,8 +102,10 @@ def read_header(read: Read, size: int) -> ImageHeader:
     if magic[:4] in _TIFF_MAGICS:
         from phasewell.images.tiff import read_tiff_header
 
-        return read_tiff_header(read, size)
+        return read_tiff_header(read, size, page)
     if magic[:8] == PNG_MAGIC:
+        if page:
+            raise BadImageError("bad_structure", f"a PNG has no image {page}")
         return _read_png_header(read, size)
     known = (*_TIFF_MAGICS, PNG_MAGIC)
     if any(size < len(start) and start.startswith(magic) for start in known):

@@ -287,7 +287,8 @@ def _probe(found: Scan, sample: int, pool: DecodePool) -> Iterator[Decoded]:
     any_good = False
     for start in range(step):  # all others follow only when the whole sample was bad
         for frame in usable[start::step]:
-            job = DecodeJob(frame.candidate.entry.file.path, survey.frame_shape, survey.dtype)
+            entry = frame.candidate.entry
+            job = DecodeJob(entry.file.path, survey.frame_shape, survey.dtype, entry.page)
             decoded = pool.call(read_frame, job, frame.candidate.header, pool).result()
             if decoded.reason is None:
                 any_good = True

@@ -24,6 +24,7 @@ from phasewell.plate import FrameKey, FrameRecord, Unit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BLANK = "blank"  # the flag of a stored frame whose pixels all have one value
 _RULES = 1  # raise when the same files would give other records or pixels
 
 
@@ -76,8 +77,11 @@ class Intake:
         decoded = None
         if _needs_decoding(frame):
             meta, candidate = self.writer.meta, frame.candidate
-            job = DecodeJob(candidate.entry.file.path, meta.frame_shape, meta.dtype)
+            entry = candidate.entry
+            job = DecodeJob(entry.file.path, meta.frame_shape, meta.dtype, entry.page)
             decoded = read_frame(job, candidate.header, self.pool, self._free_memory())
+        if decoded is not None and decoded.pixels is not None and is_blank(decoded.pixels):
+            decoded = replace(decoded, flags=(*decoded.flags, BLANK))
         frame = _judge(frame, decoded)
         pixels = decoded.pixels if decoded is not None and frame.reason is None else None
         prepared = None if pixels is None else self.writer.prepare(frame.key.field, pixels)
@@ -195,6 +199,12 @@ class Intake:
 
     def _stored_frame(self, unit: Unit, field: str) -> PreparedFrame:
         return self.writer.prepare(field, self.reader.read_raw(unit, (field,))[0][0])
+
+
+def is_blank(pixels: NDArray[Any]) -> bool:
+    """Whether all pixels (height, width) have one value; one row tells for almost every real frame."""
+    first = pixels[0, 0]
+    return bool((pixels[0] == first).all() and (pixels == first).all())
 
 
 def _needs_decoding(frame: PlannedFrame) -> bool:

@@ -54,7 +54,7 @@ def read_plain(job: DecodeJob, memory: NDArray[Any] | None = None) -> Decoded | 
         before = os.fstat(descriptor)
         if before.st_size > MAX_FILE_BYTES:
             return None
-        header = read_header(_WindowedFile(descriptor).read, before.st_size)
+        header = read_header(_WindowedFile(descriptor).read, before.st_size, job.page)
         if not is_plain(header, job):
             return None
         pixels = (np.empty(job.shape, job.dtype) if memory is None else memory).view(

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phasewell.errors import UsageError
 from phasewell.images.decode import digest_file
 from phasewell.images.headers import BadImageError
 from phasewell.images.layouts.folder import printable
 from phasewell.images.mosaic import Position, arrange, extend_fields, relative_positions
 from phasewell.images.platemap import PlateMap
 from phasewell.images.survey import Candidate, SourceOptions, Survey, make_options, natural_key, survey_source
-from phasewell.images.timegrid import Moment, TimeGrid, make_grid, true_hour
+from phasewell.images.timegrid import Moment, TimeGrid, make_grid, place_scans, true_hour
 from phasewell.plate import Field, FrameKey, Plate, parse_well, well_position
 
 
@@ -127,6 +128,7 @@ class Scan:
                 for c in frame.duplicates
             ],
             "quarantined": list(self.quarantined),
+            "blank": [list(frame.key) for frame in self.frames if frame.reason is None and "blank" in frame.flags],
             "odd_shapes": [row for row in self.quarantined if row["reason"] in ("wrong_size", "wrong_dtype")],
             "unmatched": [printable(name) for name in survey.listing.unmatched],
             "absent": list(survey.listing.absent),
@@ -164,8 +166,9 @@ def scan(
 ) -> Scan:
     """Return what `ingest` with the same arguments would take from `source`; reads headers, writes nothing.
 
-    `layout` is auto, regex, table, imagexpress or operetta. `pattern` (regex) has the named groups well, or row and
-    column, and any of plate, field, time, channel, plane, day, hour, minute; or is gen5, incucyte, cellvoyager.
+    `layout` is auto, regex, table, imagexpress, operetta, cellvoyager, gen5, incucyte or ome-tiff. `pattern` (regex)
+    has the named groups well, or row and column, and any of plate, field, time, channel, plane, day, hour, minute; or
+    is biostation, cellvoyager, gen5 or incucyte; with ome-tiff it reads the names of files that name no well inside.
     `table` is a CSV, TSV or Parquet; `columns` says which column plays which role where the usual names do not.
     `well_names` maps names of the source to wells. `plate`, `channel`, `plane` choose one of several.
     `pixel_size_um` is needed where no metadata say it; `interval_h` where times have numbers and no hours;
@@ -186,10 +189,10 @@ def plan_frames(survey: Survey, options: SourceOptions, store: Plate | None) -> 
     """Return the frames of a survey on the grid of a plate: `store`'s, extended, or a new one."""
     placed = [c for c in survey.candidates if c.entry.well is not None and not _has_bad_address(c)]
     unplaced = tuple(c for c in survey.candidates if c.entry.well is None or _has_bad_address(c))
-    moments = [Moment(c.entry.time, c.entry.time_h, _acquired(c), f"{c.entry.well} {c.entry.field}") for c in placed]
     known = store.provenance if store else {}
+    moments = place_scans([_moment(c) for c in placed], options.first_time_h, known)
     grid = make_grid(moments, options.interval_h, options.first_time_h, known, store.times_h if store else ())
-    platemap = {parse_well(well): columns for well, columns in survey.platemap.items()}
+    platemap = _check_platemap(survey)
     found = {c.entry.well for c in placed if c.entry.well}
     wells = found | set(options.wells) | set(platemap) | set(store.wells if store else ())
     fields = _fields(placed, survey, store)
@@ -210,6 +213,20 @@ def plan_frames(survey: Survey, options: SourceOptions, store: Plate | None) -> 
     return Scan(survey, tuple(sorted(wells, key=well_position)), fields, grid, frames, unplaced, tuple(notes))
 
 
+def _check_platemap(survey: Survey) -> PlateMap:
+    """Return the plate map by canonical wells; raises UsageError when it names wells that the plate cannot have."""
+    platemap = {parse_well(well): columns for well, columns in survey.platemap.items()}
+    if survey.listing.plate_shape is not None:
+        rows, columns = survey.listing.plate_shape
+        outside = [well for well in platemap if (p := well_position(well))[0] >= rows or p[1] >= columns]
+        if outside:
+            raise UsageError(
+                f"plate map: wells {', '.join(outside)}: the source says that the plate has {rows} rows and {columns} "
+                "columns; correct the map, or give that of this plate"
+            )
+    return platemap
+
+
 def _fields(placed: Sequence[Candidate], survey: Survey, store: Plate | None) -> tuple[Field, ...]:
     names = sorted({c.entry.field for c in placed}, key=natural_key)
     if store is not None:
@@ -227,6 +244,11 @@ def _fields(placed: Sequence[Candidate], survey: Survey, store: Plate | None) ->
 
 def _has_bad_address(candidate: Candidate) -> bool:
     return candidate.problem is not None and candidate.problem[0] == "bad_index"
+
+
+def _moment(candidate: Candidate) -> Moment:
+    entry = candidate.entry
+    return Moment(entry.time, entry.time_h, _acquired(candidate), f"{entry.well} {entry.field}", entry.scan_s)
 
 
 def _acquired(candidate: Candidate) -> float | None:
@@ -249,7 +271,7 @@ def _resolve(key: FrameKey, group: list[tuple[Candidate, float | None]], grid: T
     others = tuple(c for c, _ in good[1:])
     if others:
         try:
-            digests = {digest_file(c.entry.file.path) for c, _ in good}
+            digests = {(digest_file(c.entry.file.path), c.entry.page) for c, _ in good}
         except BadImageError as error:
             return PlannedFrame(key, candidate, error.reason, error.detail, hour, tuple(flags), others, tuple(bad))
         if len(digests) > 1:

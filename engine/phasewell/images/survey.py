@@ -195,7 +195,7 @@ def _inspect(entry: Entry) -> Candidate:
     if entry.file.problem is not None:
         return Candidate(entry, problem=(entry.file.problem, "not a regular file"), flags=entry.flags)
     try:
-        header = inspect_file(entry.file.path)
+        header = inspect_file(entry.file.path, entry.page)
     except BadImageError as error:
         return Candidate(entry, problem=(error.reason, error.detail), flags=entry.flags)
     metadata = read_metadata(header)

@@ -18,6 +18,7 @@ _MAX_IFD_ENTRIES = 4096
 _MAX_VALUES = 1 << 20  # of one tag: 16384 rows in strips of one row are 2^14
 _MAX_DESCRIPTION = 1 << 20
 _MAX_PAGES = 64
+_MAX_CHOSEN_PAGES = 4096  # where one of many is asked for
 _NIS_CALIBRATION = 65326
 _WANTED = {254, 256, 257, 258, 259, 262, 266, 270, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 339}
 _WANTED |= {282, 283, _NIS_CALIBRATION}
@@ -55,8 +56,10 @@ class _File:
         return int(self.unpack("Q", 8)[0])
 
 
-def read_tiff_header(read: Read, size: int) -> ImageHeader:
+def read_tiff_header(read: Read, size: int, page: int | None = None) -> ImageHeader:
     """Return the header of the one image in a TIFF; reduced copies (thumbnails, pyramids) may follow it.
+
+    With `page`, of that image of several, counted from 0.
 
     Raises BadImageError: truncated, bad_structure, unexpected_pages, too_large, not_grayscale, unsupported.
     """
@@ -64,18 +67,35 @@ def read_tiff_header(read: Read, size: int) -> ImageHeader:
     offset, seen, tags = file.first_ifd(), set[int](), Tags()
     if offset == 0:
         raise BadImageError("bad_structure", "TIFF without an image")
+    if page is not None:
+        return _describe(file, _read_page(file, offset, page))
     while offset:
         if offset in seen:
             raise BadImageError("bad_structure", f"the list of images comes back to byte {offset}")
         seen.add(offset)
         if len(seen) > _MAX_PAGES:
             raise BadImageError("unexpected_pages", f"more than {_MAX_PAGES} images")
-        page, offset = _read_ifd(file, offset)
+        image, offset = _read_ifd(file, offset)
         if len(seen) == 1:
-            tags = page
-        elif not _number(page, 254, 0) & 1:  # bit 0: a reduced copy of another image
+            tags = image
+        elif not _number(image, 254, 0) & 1:  # bit 0: a reduced copy of another image
             raise BadImageError("unexpected_pages", "more than one image where one is expected")
     return _describe(file, tags)
+
+
+def _read_page(file: _File, offset: int, page: int) -> Tags:
+    """Return the tags of one image, passing over those before it; a list that comes back ends at the limit."""
+    if not 0 <= page < _MAX_CHOSEN_PAGES:
+        raise BadImageError("unexpected_pages", f"image {page}; at most {_MAX_CHOSEN_PAGES} are read")
+    count_format, entry_size = ("Q", 20) if file.big else ("H", 12)
+    for passed in range(page):
+        count = file.unpack(count_format, offset)[0]
+        if not 0 < count <= _MAX_IFD_ENTRIES:
+            raise BadImageError("bad_structure", f"{count} tags in image {passed}")
+        offset = int(file.unpack(file.pointer, offset + struct.calcsize(count_format) + count * entry_size)[0])
+        if offset == 0:
+            raise BadImageError("truncated", f"image {page} of a file with {passed + 1}")
+    return _read_ifd(file, offset)[0]
 
 
 def _read_ifd(file: _File, offset: int) -> tuple[Tags, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phasewell.errors import InputError, UsageError
 
@@ -57,6 +57,22 @@ class Moment:
     hour: float | None  # since the source's zero
     acquired_s: float | None  # absolute
     place: str = ""  # well and field: the hours between two times are taken at one place
+    scan_s: float | None = None  # absolute, the same for all frames of one scan
+
+
+def place_scans(moments: Sequence[Moment], first_h: float | None, known: Mapping[str, str]) -> list[Moment]:
+    """Return the moments with the hours of their scans, counted from the plate's first scan; others are unchanged.
+
+    `known` is the provenance of the store, which keeps when its first scan was.
+    """
+    scans = [moment.scan_s for moment in moments if moment.scan_s is not None]
+    if not scans:
+        return list(moments)
+    origin = float(known["time_origin_s"]) if "time_origin_s" in known else min(scans)
+    return [
+        m if m.scan_s is None else replace(m, hour=round((first_h or 0.0) + (m.scan_s - origin) / 3600, 6))
+        for m in moments
+    ]
 
 
 def true_hour(moment: Moment, origin_s: float | None, first_h: float | None) -> float | None:
@@ -85,7 +101,7 @@ def make_grid(
     named = {round(moment.hour, 9) for moment in moments if moment.hour is not None}
     by_hour = known.get("times_by") == "hour" if hours else bool(named)
     if by_hour and all(moment.number is None for moment in moments):
-        return _grid_by_hour(named, moments, hours)
+        return _grid_by_hour(named, moments, hours, known)
     absolute = [moment.acquired_s for moment in moments if moment.acquired_s is not None]
     origin = float(known["time_origin_s"]) if "time_origin_s" in known else min(absolute, default=None)
     first = int(known.get("first_time", min(numbers)))
@@ -128,15 +144,25 @@ def _first_hour(moments: Sequence[Moment], interval_h: float | None, first_h: fl
     return 0.0 if interval_h is not None and abs(offset) <= interval_h / 4 else offset
 
 
-def _grid_by_hour(named: set[float], moments: Sequence[Moment], hours: Sequence[float]) -> TimeGrid:
+def _grid_by_hour(
+    named: set[float], moments: Sequence[Moment], hours: Sequence[float], known: Mapping[str, str]
+) -> TimeGrid:
     if any(moment.hour is None for moment in moments):
         raise InputError("some frames name an hour and others do not; name times for all, or numbers and interval_h")
     new = sorted(hour for hour in named if all(abs(hour - old) > _SAME_H for old in hours))
+    if hours and new and new[0] < hours[-1]:
+        raise UsageError(
+            f"hour {new[0]:g}: lies before the plate's last, {hours[-1]:g}; times can only be added at the end, so "
+            "ingest everything into a new store"
+        )
     grid = (*hours, *new)
     if len(grid) > MAX_TIMES:
         raise InputError(f"{len(grid)} different hours: expected at most {MAX_TIMES}")
     steps = [later - earlier for earlier, later in itertools.pairwise(grid)]
-    return TimeGrid(grid, by_hour=True, interval_h=min(steps, default=None), source="hours in the names or the table")
+    scans = [moment.scan_s for moment in moments if moment.scan_s is not None]
+    origin = float(known["time_origin_s"]) if "time_origin_s" in known else min(scans, default=None)
+    source = "dates of the scans" if scans else "hours in the names or the table"
+    return TimeGrid(grid, by_hour=True, interval_h=min(steps, default=None), origin_s=origin, source=source)
 
 
 def _estimate_interval(moments: Sequence[Moment]) -> float:

@@ -27,6 +27,12 @@ def describe_intake(document: Mapping[str, Any]) -> str:
         lines.append("ignored: " + ", ".join(f"{n} {reason}" for reason, n in document["ignored"].items()))
     if document["missing"]:
         lines.append("missing: " + _names([_place(key) for key in document["missing"]]))
+    if blank := document["blank"]:
+        whole = len(blank) == document["frames"].get("present")
+        lines.append(
+            f"blank: {'all ' if whole else ''}{len(blank)} frames have one value in every pixel and will not be "
+            f"measured: {_names([_place(key) for key in blank])}; check the export"
+        )
     for title, key in (("duplicates", "duplicates"), ("odd shapes", "odd_shapes"), ("unmatched names", "unmatched")):
         if document[key]:
             lines.append(f"{title}: {_names([_row(row) for row in document[key]])}")

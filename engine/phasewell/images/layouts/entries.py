@@ -26,8 +26,9 @@ class Entry:
     """One file with the address its layout gives it.
 
     `well` is canonical; `time` counts as the source counts, None where it does not count; `time_h` are hours since
-    the source's zero, `acquired_s` an absolute time in seconds; `x_um`, `y_um` a stage position, relative to
-    something that is the same for all fields of the well.
+    the source's zero, `acquired_s` an absolute time in seconds, `scan_s` one that all frames of a scan share and that
+    places them where the source does not count; `x_um`, `y_um` a stage position, relative to something that is the
+    same for all fields of the well. `page` is the frame's image in a file of several, from 0; None = the only one.
     `problem` is (reason, detail) when the address itself is unusable; the key parts may then be None.
     """
 
@@ -40,12 +41,15 @@ class Entry:
     plane: str | None = None
     time_h: float | None = None
     acquired_s: float | None = None
+    scan_s: float | None = None
+    page: int | None = None
     x_um: float | None = None
     y_um: float | None = None
     pixel_size_um: float | None = None
     pixel_size_source: str | None = None
     problem: tuple[str, str] | None = None
     flags: tuple[str, ...] = ()
+    field_named: bool = True  # False where `field` is only the default
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Listing:
     """Everything a layout found: entries, ignored files with reasons, and what the source announces.
 
     `y_up`: the source's stage y axis points up. `absent`: files a table or index names that are not there.
+    `plate_shape`: (rows, columns) of wells where the source says it.
     """
 
     layout: str
@@ -65,6 +70,7 @@ class Listing:
     announced: dict[str, dict[str, int]] = field(default_factory=dict)  # plate -> such as {"times": 6}
     notes: tuple[str, ...] = ()
     y_up: bool = False
+    plate_shape: tuple[int, int] | None = None
 
 
 def canonical_number(text: str) -> str:

@@ -19,6 +19,7 @@ _NAME = re.compile(
 )
 _TIME_FOLDER = re.compile(r"TimePoint_(\d+)", re.IGNORECASE)
 _Z_FOLDER = re.compile(r"ZStep_(\d+)", re.IGNORECASE)
+_ANNOUNCED = {"times": "TimePoints", "channels": "NWavelengths", "planes": "ZSteps"}
 _MAX_HTD_BYTES = 1 << 20
 
 
@@ -49,7 +50,7 @@ def list_imagexpress(folder: SourceFolder, options: LayoutOptions) -> Listing:
             ignored.append(Ignored(file.name, "thumbnail"))
         else:
             entries.append(_entry(file, match, options))
-    announced, channel_names, notes = _read_htds(folder)
+    announced, channel_names, notes, shape = _read_htds(folder)
     return Listing(
         "imagexpress",
         tuple(entries),
@@ -59,6 +60,7 @@ def list_imagexpress(folder: SourceFolder, options: LayoutOptions) -> Listing:
         channel_names=channel_names,
         announced=announced,
         notes=tuple(notes),
+        plate_shape=shape,
     )
 
 
@@ -89,8 +91,14 @@ def _plate_name(entries: list[Entry]) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def _read_htds(folder: SourceFolder) -> tuple[dict[str, dict[str, int]], dict[str, str], list[str]]:
-    """Return (announced counts per plate, channel names, notes) of the HTD files; copies in sub-folders repeat it."""
+def _read_htds(
+    folder: SourceFolder,
+) -> tuple[dict[str, dict[str, int]], dict[str, str], list[str], tuple[int, int] | None]:
+    """Return (announced counts per plate, channel names, notes, rows and columns of the plate) of the HTD files.
+
+    Copies in sub-folders repeat it.
+    """
+    shapes: set[tuple[int, int]] = set()
     announced: dict[str, dict[str, int]] = {}
     channels: dict[str, str] = {}
     notes: list[str] = []
@@ -111,33 +119,36 @@ def _read_htds(folder: SourceFolder) -> tuple[dict[str, dict[str, int]], dict[st
         counts = _announce(rows)
         if announced.setdefault(printable(plate), counts) != counts:
             notes.append(f"{printable(file.name)}: announces {counts}, another HTD file {announced[printable(plate)]}")
+        shapes.add((_count(rows, "YWells"), _count(rows, "XWells")))
         for key, values in rows.items():
             if (wave := re.fullmatch(r"WaveName(\d+)", key)) and values:
                 channels.setdefault(wave[1], printable(values[0]))
-    return announced, channels, notes
+    shape = shapes.pop() if len(shapes) == 1 else (0, 0)
+    return announced, channels, notes, shape if all(shape) else None
 
 
 def _rows(text: str) -> list[list[str]]:
     return [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if row]
 
 
-def _announce(rows: dict[str, list[str]]) -> dict[str, int]:
-    def count(key: str) -> int:
-        values = rows.get(key, [])
-        return int(values[0]) if values and values[0].isdigit() else 0
+def _count(rows: dict[str, list[str]], key: str) -> int:
+    values = rows.get(key, [])
+    return int(values[0]) if values and values[0].isdigit() else 0
 
+
+def _announce(rows: dict[str, list[str]]) -> dict[str, int]:
     selected = [key for key in rows if key.startswith("WellsSelection")]
     wells = sum(value.upper() == "TRUE" for key in selected for value in rows[key])
     sites = [key for key in rows if key.startswith("SiteSelection")]
     fields = sum(value.upper() == "TRUE" for key in sites for value in rows[key])
-    found = {"times": count("TimePoints"), "wells": wells, "fields": fields, "channels": count("NWavelengths"),
-             "planes": count("ZSteps")}  # fmt: skip
+    named = {name: _count(rows, key) for name, key in _ANNOUNCED.items()}
+    found = {"times": named["times"], "wells": wells, "fields": fields} | named
     return {name: number for name, number in found.items() if number}
 
 
 def choose(kind: str, wanted: str, ids: set[str], names: dict[str, str]) -> str:
     """Return the id of a channel, plane or plate given by id or name; raises UsageError that lists what there is."""
-    by_name = {name.lower(): key for key, name in names.items()}
+    by_name = {key.lower(): key for key in ids} | {name.lower(): key for key, name in names.items()}
     lowered = wanted.strip().lower()
     for candidate in (wanted.strip(), wanted.strip().lstrip("0"), by_name.get(lowered, ""), lowered.removeprefix("w")):
         if candidate in ids:

@@ -25,6 +25,7 @@ class _Index:
     images: list[dict[str, tuple[str, str]]] = field(default_factory=list)  # tag -> (text, unit)
     channels: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # newer files: per channel, not image
     announced: dict[str, int] = field(default_factory=dict)
+    shape: tuple[int, int] | None = None  # rows, columns of the plate
 
 
 def find_indices(folder: SourceFolder) -> list[SourceFile]:
@@ -50,8 +51,10 @@ def list_operetta(folder: SourceFolder, options: LayoutOptions) -> Listing:  # n
     entries, absent, plates = [], [], []
     channel_names: dict[str, str] = {}
     announced: dict[str, dict[str, int]] = {}
+    shapes: set[tuple[int, int] | None] = set()
     for position, index_file in enumerate(indices):
         index = _read_index(index_file)
+        shapes.add(index.shape)
         prefix = index_file.name.rpartition("/")[0]
         plate = index.plate if len(indices) == 1 else f"{index.plate or 'plate'} ({printable(prefix) or position})"
         plates.append(plate)
@@ -75,7 +78,7 @@ def list_operetta(folder: SourceFolder, options: LayoutOptions) -> Listing:  # n
     ]
     name = plates[0] if len(plates) == 1 else None
     return Listing("operetta", tuple(entries), tuple(ignored), (), tuple(sorted(set(absent))), name, channel_names,
-                   announced, y_up=True)  # fmt: skip
+                   announced, y_up=True, plate_shape=shapes.pop() if len(shapes) == 1 else None)  # fmt: skip
 
 
 def _read_index(file: SourceFile) -> _Index:
@@ -105,6 +108,8 @@ def _take(element: Element, index: _Index) -> None:
         element.clear()
     elif tag == "Plate":
         index.plate = next((printable(text) for text, _ in [_children(element).get("PlateID", ("", ""))] if text), None)
+        rows, columns = (_children(element).get(f"Plate{name}", ("", ""))[0] for name in ("Rows", "Columns"))
+        index.shape = (int(rows), int(columns)) if rows.isdigit() and columns.isdigit() else None
         index.announced["wells"] = sum(_local(child) == "Well" for child in element)
 
 

@@ -29,6 +29,10 @@ SCHEMES = {
     # plate_D08_T0001F001L01A01Z01C01.tif (Yokogawa CV7000, CV8000, CQ1)
     "cellvoyager": r"(?P<plate>.+)_(?P<well>[A-P]\d{2})_T(?P<time>\d+)F(?P<field>\d+)"
     r"L\d+A\d+Z(?P<plane>\d+)C(?P<channel>\d+)\.tiff?",
+    # A01/20220508_P2_T0003_Ph.png: well, position, time, channel (Nikon BioStation CT; no public description of its
+    # names was found, so these are the words that its software uses: change the expression to your export)
+    "biostation": r"(?:.*/)?(?:(?P<plate>[^/]+?)[_-])??(?P<well>[A-P]\d{1,2})[_/-](?:[^/]*?[_-])?"
+    r"P(?:os)?(?P<field>\d+)_T(?P<time>\d+)(?:_(?P<channel>[A-Za-z][A-Za-z0-9]*))?\.(?:tiff?|png)",
 }
 
 
@@ -66,13 +70,19 @@ def list_regex(folder: SourceFolder, options: LayoutOptions) -> Listing:
     images, ignored = leave_out(folder.files)
     entries, unmatched = [], []
     for file in images:
-        stem = file.base.rpartition(".")[0]
-        match = compiled.fullmatch(file.base) or compiled.fullmatch(stem) or compiled.fullmatch(file.name)
-        if match is None:
+        entry = address_of(file, compiled, options)
+        if entry is None:
             unmatched.append(file.name)
         else:
-            entries.append(_entry(file, match, options))
+            entries.append(entry)
     return Listing("regex", tuple(entries), tuple(ignored), tuple(unmatched))
+
+
+def address_of(file: SourceFile, pattern: re.Pattern[str], options: LayoutOptions) -> Entry | None:
+    """Return what a file's name says of its frame; None when the expression does not match it."""
+    stem = file.base.rpartition(".")[0]
+    match = pattern.fullmatch(file.base) or pattern.fullmatch(stem) or pattern.fullmatch(file.name)
+    return None if match is None else _entry(file, match, options)
 
 
 def _entry(file: SourceFile, match: re.Match[str], options: LayoutOptions) -> Entry:
@@ -97,6 +107,7 @@ def _entry(file: SourceFile, match: re.Match[str], options: LayoutOptions) -> En
         plane=canonical_number(groups["plane"]) if "plane" in groups else None,
         time_h=hours,
         problem=problem or time_problem,
+        field_named="field" in groups,
     )
 
 
