@@ -27,6 +27,7 @@ LAYER |= {
     "bench": 4.5,
     "serving_commands": 4.5,
     "learning_commands": 4.5,
+    "potency_commands": 4.5,
     "report_commands": 4.5,
     "status_commands": 4.5,
     "results_commands": 4.5,

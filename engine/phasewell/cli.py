@@ -18,6 +18,7 @@ from phasewell.bench.command import bench_app
 from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 from phasewell.learning_commands import reproduce_app, train
+from phasewell.potency_commands import fit, predict
 from phasewell.report_commands import report
 from phasewell.results_commands import export
 from phasewell.serving_commands import quantise_app
@@ -35,7 +36,7 @@ Layout = Literal[
     "auto", "regex", "table", "imagexpress", "operetta", "cellvoyager", "gen5", "incucyte", "ome-tiff"
 ]  # fmt: skip
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status, export, report):
+for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status, export, report, fit, predict):
     app.command(verb)
 
 
@@ -222,56 +223,6 @@ def run(config: Path, *, device: OnDevice = None, set_: Set = (), quiet: Quiet =
         result = run_plate(load_config(config, set_), progress=progress, resume=resume)
     show(result.to_dict(), result.last_line, json)
     return int(result.exit_code)
-
-
-@app.command
-def fit(
-    run: Path,
-    *,
-    kind: tuple[Literal["lasso", "forest", "xgboost", "elastic_net", "ridge"], ...] = (),
-    target: str | None = None,
-    group: str | None = None,
-    window_h: tuple[float, float] | None = None,
-    fields: int | None = None,
-    shuffles: int = 0,
-    seed: int | None = None,
-    json: Json = False,
-) -> int:
-    """Fit potency models on a finished run, validated by leaving one clone out.
-
-    What is left out is taken from the run's configuration.
-
-    Parameters
-    ----------
-    target
-        Column of the plate map that holds what to predict.
-    group
-        Column of the plate map that says which wells belong together; they never part in validation.
-    window_h
-        First and last hour of the profile, both inclusive.
-    fields
-        How many random fields per well, the same at every hour.
-    shuffles
-        Also fit this many shuffles of the target over the groups, to show what chance gives.
-    """
-    from phasewell.runs import fit_models
-
-    fitted = fit_models(run, kind, target, group, window_h=window_h, fields=fields, shuffles=shuffles, seed=seed)
-    lines = [f"{f['kind']}: {f['sentence']}" for f in fitted]
-    show({"models": fitted}, "\n".join(lines), json)
-    return EXIT_DONE
-
-
-@app.command
-def predict(run: Path, model: Path, *, json: Json = False) -> int:
-    """Predict potency of every well of a run with a fitted model, or score its frames with a network's model folder."""
-    from phasewell.learning_commands import describe_prediction
-    from phasewell.runs import predict_wells
-
-    predictions = predict_wells(run, model)
-    lines = [f"{row['well']}: {describe_prediction(row)}" for row in predictions]
-    show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
-    return EXIT_DONE
 
 
 @config_app.command(name="init")

@@ -16,8 +16,6 @@ from phasewell.console import Json, Quiet, Set, show
 from phasewell.errors import EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from phasewell.learning import Epoch, TrainingRecipe
 
 reproduce_app = cyclopts.App(name="reproduce", help="Reproduce a paper whole on the frames of a plate.")
@@ -139,16 +137,6 @@ def paper_k(
     document["test"] = result["final"]["after"]["test"]["evaluation"]["metrics"]
     show(document, str(page), json)
     return EXIT_DONE
-
-
-def describe_prediction(row: Mapping[str, Any]) -> str:
-    """Return the words for one well of `predict_wells`: a predicted target, or what a network's frames say."""
-    if "votes" not in row:
-        value = row["predicted"]
-        return "undefined: the profile lacks a value the model uses" if value is None else f"{value:.2f}"
-    means = [f"{name} {'undefined' if v is None else f'{v:.3f}'}" for name, v in row["probabilities"].items()]
-    frames = f"{row['n_scored']} of {row['n_expected']} frames"
-    return f"{row['predicted'] or 'no majority'} (mean {', '.join(means)}; {frames})"
 
 
 def change_recipe(base: TrainingRecipe, settings: tuple[str, ...]) -> TrainingRecipe:

@@ -9,7 +9,8 @@ import pytest
 from phasewell.cli import main
 from phasewell.errors import UsageError
 from phasewell.learning import SCRATCH, TrainingRecipe
-from phasewell.learning_commands import change_recipe, describe_prediction
+from phasewell.learning_commands import change_recipe
+from phasewell.potency_commands import describe_prediction
 
 
 def test_settings_change_a_recipe_and_only_what_is_there() -> None:
