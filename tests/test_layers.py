@@ -10,7 +10,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine" / "phasewell"
 VOCABULARY = {"errors", "lazy", "plate", "frames", "cells", "profiles", "manifest", "config"}
-PARTS = {"images", "tables", "quality", "segmentation", "descriptors", "inference", "learning", "potency", "simulation"}
+PARTS = {
+    "images",
+    "tables",
+    "quality",
+    "segmentation",
+    "descriptors",
+    "inference",
+    "learning",
+    "potency",
+    "simulation",
+    "populations",
+}
 LAYER = dict.fromkeys(VOCABULARY, 0) | {"device": 1, "durable": 1, "background": 1.5} | dict.fromkeys(PARTS, 2)
 LAYER |= {
     "large_file": 0.5,
