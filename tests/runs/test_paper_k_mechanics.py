@@ -15,8 +15,8 @@ from phasewell.report.paper_k import write_paper_k
 from phasewell.runs import simulate_lines
 from phasewell.runs.interruption import InterruptedRunError
 from phasewell.runs.paper_k import ReproductionScale, choose_scale, reproduce_paper_k
-from phasewell.runs.paper_k.ledger import StepLedger
 from phasewell.runs.paper_k.teaching import Teacher, without_validation
+from phasewell.runs.step_ledger import StepLedger
 
 SIZE = (128, 136)
 
@@ -127,7 +127,7 @@ def test_a_finished_reproduction_is_not_made_again(
 
 
 def test_a_step_that_fails_leaves_nothing_and_one_that_is_done_is_read(tmp_path: Path) -> None:
-    ledger = StepLedger(tmp_path, {"data": "a"})
+    ledger = StepLedger(tmp_path, {"data": "a"}, "code")
     with pytest.raises(RuntimeError):
         ledger.once("step", lambda: (_ for _ in ()).throw(RuntimeError("killed")))
     assert not ledger.is_done("step")
@@ -136,7 +136,7 @@ def test_a_step_that_fails_leaves_nothing_and_one_that_is_done_is_read(tmp_path:
     with pytest.raises(InputError, match="remove it, and the same command makes it again"):
         ledger.once("step", lambda: {"n": 3})
     with pytest.raises(UsageError, match="differs in data"):
-        StepLedger(tmp_path, {"data": "b"})
+        StepLedger(tmp_path, {"data": "b"}, "code")
 
 
 def test_passes_without_validation_are_those_that_the_folds_took() -> None:

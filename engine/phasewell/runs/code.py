@@ -46,6 +46,8 @@ _PICTURES_SOURCES = (
 )
 # everything between those pictures and the weights
 _TRAINING_SOURCES = (*_PICTURES_SOURCES, "learning", "networks", "runs/training.py")
+# everything between the moments of fields and the figures of paper R
+_POTENCY_SOURCES = ("potency", "profiles.py", "runs/paper_r")
 _SCORES_KERNELS = ("grid.cuh", "cnn_input.cuh", "gpu.py", "launching.py")
 _KERNEL_SUFFIXES = {".py", ".cuh", ".cpp"}
 
@@ -72,6 +74,12 @@ def pictures_code_version() -> str:
 def training_code_version() -> str:
     """Return the same for weights that were learned."""
     return _digest([*_engine_sources(_TRAINING_SOURCES), *_picture_kernels()])
+
+
+@functools.cache
+def potency_code_version() -> str:
+    """Return the same for what is made of the moments of a finished run."""
+    return _digest([*_engine_sources(_POTENCY_SOURCES)])
 
 
 def _picture_kernels() -> Iterator[tuple[str, Path]]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import socket
 import urllib.parse
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from phasewell.errors import SecurityError, UnavailableError
 from phasewell.runs.executors.leases import LeaseFeed, open_client
 from phasewell.runs.executors.worker_flow import LEASES_PER_WORKER
 from phasewell.runs.receipts import CheckStop, Lease, TakeReceipt, TaskContext
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class DaskExecutor:
@@ -42,6 +47,23 @@ class DaskExecutor:
 
         with open_client(None if self.address else make_cluster, self.address) as client:
             LeaseFeed(client, context, take, check, self.stall_timeout_s).run(leases)
+
+
+@contextmanager
+def open_pool(workers: int, address: str | None) -> Iterator[Executor]:
+    """Yield an executor of plain functions on `workers` local processes, or on the scheduler at `address`.
+
+    For work that holds the interpreter: one thread a process. Errors as `DaskExecutor`.
+    """
+    checked = DaskExecutor(workers, address, stall_timeout_s=0.0)
+
+    def make_cluster() -> Any:
+        from distributed import LocalCluster
+
+        return LocalCluster(**cluster_options(checked.workers) | {"threads_per_worker": 1})
+
+    with open_client(None if address else make_cluster, address) as client:
+        yield client.get_executor(pure=False)
 
 
 def cluster_options(workers: int) -> dict[str, Any]:

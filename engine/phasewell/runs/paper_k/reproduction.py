@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from phasewell.durable import replace_file
 from phasewell.images import open_plate
 from phasewell.networks import NETWORKS, check_network, count_work, make_network
+from phasewell.runs.code import training_code_version
 from phasewell.runs.interruption import StopSignal, stop_on_signals
 from phasewell.runs.labelled_frames import label_frames
 from phasewell.runs.lock import RunLock
-from phasewell.runs.paper_k.ledger import StepLedger
 from phasewell.runs.paper_k.material import Material, central_window, choose_material, find_weights
 from phasewell.runs.paper_k.scale import ReproductionScale, choose_scale
 from phasewell.runs.paper_k.searching import Searcher
 from phasewell.runs.paper_k.teaching import Teacher, measure_rate
 from phasewell.runs.paper_k.testing import STATES, Tester
+from phasewell.runs.step_ledger import StepLedger
 
 if TYPE_CHECKING:
     from phasewell.plate import Plate
@@ -56,7 +57,7 @@ def reproduce_paper_k(
         window = central_window(chosen, opened.frame_shape)
         frames = label_frames(opened, folder / "work", frame_px=window, device=device, stop=stop.check)
         material = choose_material(frames, chosen)
-        ledger = StepLedger(folder, _identity(opened, chosen, material, files))
+        ledger = StepLedger(folder, _identity(opened, chosen, material, files), training_code_version())
         course = _Course(opened, folder, chosen, material, ledger, files, device, stop, say)
         result = course.run()
         replace_file(folder / RESULT_NAME, json.dumps(result, indent=1, sort_keys=True, allow_nan=False).encode())

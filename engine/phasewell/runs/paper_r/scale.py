@@ -22,12 +22,11 @@ class PaperRScale(BaseModel):
     """Hours after this take no part (R1: 6 to 90 h of 120)."""
     grid_fields: AtLeastOne | None = None
     """How many of the field counts 1 .. all the LASSO grid takes, spread from 1 to all; None takes every one (R18)."""
-    grid_draws: AtLeastOne = 3
-    """Draws of fields of the LASSO grid (the paper does not say; 1 would do for its figure)."""
+    grid_draws: AtLeastOne = 1
+    """Draws of fields of the LASSO grid, each a grid of its own; from 10 on the economy is stated as well."""
     deals: Count = 19
-    """Times the grid is repeated on potencies dealt out at random, for the p of its best cell; 19 can reach 0.05."""
-    deal_fields: AtLeastOne | None = 8
-    """Field counts of the grid that is dealt; the best real cell is sought on the same counts, one draw."""
+    """Times the whole grid of the first draw is repeated on potencies dealt out at random, for the p of its best cell;
+    19 can reach 0.05."""
     forest_fields: AtLeastOne | None = 6
     """Field counts of the forest grid; None takes every one."""
     forest_trees: AtLeastOne = 100
@@ -54,7 +53,6 @@ SMOKE = PaperRScale(
     grid_fields=4,
     grid_draws=1,
     deals=4,
-    deal_fields=2,
     forest_fields=2,
     forest_trees=20,
     cell_bootstraps=5,

@@ -10,7 +10,6 @@ from typing import Any
 from phasewell.durable import read_object, replace_file
 from phasewell.errors import UsageError
 from phasewell.manifest import digest_json
-from phasewell.runs.code import training_code_version
 
 IDENTITY_NAME = "reproduction.json"
 
@@ -18,11 +17,12 @@ IDENTITY_NAME = "reproduction.json"
 class StepLedger:
     """The documents of a reproduction's steps, one JSON file each, written when the step is done.
 
-    `identity` says what is reproduced on which data. Raises UsageError when the folder holds another reproduction.
+    `identity` says what is reproduced on which data, `code` which code makes the steps. Raises UsageError when the
+    folder holds another reproduction.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, identity: Mapping[str, Any], code: str) -> None:
+        self.folder, self._code = folder, code
         self._steps = folder / "steps"
         path = folder / IDENTITY_NAME
         document = json.loads(json.dumps(identity, allow_nan=False))
@@ -32,7 +32,7 @@ class StepLedger:
                 keys = [key for key in document if known.get(key) != document[key]] or sorted(known)
                 raise UsageError(
                     f"output {folder}: holds another reproduction, which differs in {', '.join(keys)}; choose another "
-                    "folder, or the same plate, scale, seed and weights"
+                    "folder, or the same data, scale, seed and weights"
                 )
         else:
             _write(path, document)
@@ -48,7 +48,7 @@ class StepLedger:
             document: dict[str, Any] = _read(path)["document"]
             return document
         made = json.loads(json.dumps(make(), allow_nan=False))
-        _write(path, {"code": training_code_version(), "document": made})
+        _write(path, {"code": self._code, "document": made})
         found: dict[str, Any] = made
         return found
 

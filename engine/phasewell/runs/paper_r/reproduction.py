@@ -1,0 +1,138 @@
+"""The whole of paper R on a finished run, in order; each step is made once, and the same call resumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasewell.durable import replace_file
+from phasewell.errors import UsageError
+from phasewell.runs.code import potency_code_version
+from phasewell.runs.interruption import stop_on_signals
+from phasewell.runs.lock import RunLock
+from phasewell.runs.paper_r.bootstrapping import bootstrap_conditions, draw_rows, model_rows
+from phasewell.runs.paper_r.material import read_material
+from phasewell.runs.paper_r.modelling import Modeller
+from phasewell.runs.paper_r.scale import PaperRScale, choose_scale
+from phasewell.runs.step_ledger import StepLedger
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+RESULT_NAME = "result.json"
+Say = Callable[[str], None]
+
+
+def reproduce_paper_r(
+    run: Path | str,
+    output: Path | str,
+    scale: PaperRScale | str = "smoke",
+    *,
+    target: str | None = None,
+    group: str | None = None,
+    ledger: Path | str | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    say: Say = print,
+) -> dict[str, Any]:
+    """Reproduce paper R on a finished run whose plate map names clone and potency, and return the result.
+
+    No image is read. `output` is a folder for this reproduction alone: what is done lies there, and the same call goes
+    on from it. `workers` above 1 spreads grids and bootstraps over that many processes of a Dask cluster, `scheduler`
+    over a running one; the numbers are the same. `ledger` is a CSV of passages. `say` is told what is being done. The
+    result is also written as OUTPUT/result.json; the page is `phasewell.report.paper_r.write_paper_r`.
+    Raises InputError for an unfinished run and fewer than 3 clones, UsageError for a folder of another reproduction,
+    LockedError while another process works there, UnavailableError without Dask, InterruptedRunError when told to stop.
+    """
+    chosen = choose_scale(scale) if isinstance(scale, str) else scale
+    if workers < 1:
+        raise UsageError(f"workers {workers}: expected 1 or more")
+    folder = Path(output)
+    material = read_material(run, chosen.last_h, target, group, ledger)
+    if folder.resolve() == material.run.resolve():
+        raise UsageError(f"output {folder}: is the run itself; choose another folder")
+    identity = {
+        "paper": "R",
+        "plate": material.plate.name,
+        "scale": chosen.model_dump(mode="json"),
+        "data_sha256": material.sha256,
+    }
+    with RunLock(folder), stop_on_signals() as stop:
+        kept = StepLedger(folder, identity, potency_code_version())
+        steps: dict[str, Any] = {}
+        for name, describe in describing_steps().items():
+            stop.check()
+            say(name.replace("_", " "))
+            steps[name] = kept.once(name, partial(describe, material, chosen))
+        with _open_executor(workers, scheduler) as executor:
+            modeller = Modeller(material, chosen, kept, executor, say, stop.check)
+            steps |= _make_models(modeller)
+        result = {
+            "paper": "R",
+            "scale": chosen.model_dump(mode="json"),
+            "material": material.to_dict(),
+            "steps": steps,
+            "code_versions": kept.code_versions(),
+        }
+        text = json.dumps(result, indent=1, sort_keys=True, allow_nan=False)
+        replace_file(folder / RESULT_NAME, text.encode())
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def describing_steps() -> dict[str, Any]:
+    """Return the steps of the descriptive half by name."""
+    import importlib.util
+
+    if importlib.util.find_spec("phasewell.runs.paper_r.describing") is None:
+        return {}
+    return dict(importlib.import_module("phasewell.runs.paper_r.describing").STEPS)
+
+
+def _make_models(modeller: Modeller) -> dict[str, Any]:
+    """Return the steps of the models in the order of the paper."""
+    say, check = modeller.say, modeller.check
+    say("models on the full profile")
+    steps: dict[str, Any] = {"models": modeller.evaluate()}
+    steps["lasso_grid"] = modeller.lasso_grid()
+    steps["forest_grid"] = modeller.forest_grid()
+    check()
+    say("structure of the models")
+    steps["structure"] = modeller.structure()
+    steps["field_bootstraps"] = _bootstrap(modeller)
+    return steps
+
+
+def _bootstrap(modeller: Modeller) -> list[dict[str, Any]]:
+    """Return every condition of the field bootstraps; conditions that are not done go to the executor together."""
+    material, scale, kept = modeller.material, modeller.scale, modeller.ledger
+    conditions = {
+        f"field-bootstrap-{hours}x{fields}": draw_rows(material, modeller.sums, scale, hours, fields)
+        for hours, fields in bootstrap_conditions(material, scale)
+    }
+    waiting = {}
+    if modeller.executor is not None:
+        left = {name: rows for name, rows in conditions.items() if not kept.is_done(name)}
+        waiting = {name: modeller.executor.submit(model_rows, rows) for name, rows in left.items()}
+    found = []
+    for name, rows in conditions.items():
+        modeller.check()
+        modeller.say(f"field bootstraps: {rows.fields} fields until {rows.profile.times_h[-1]:g} h")
+        found.append(kept.once(name, waiting[name].result if name in waiting else partial(model_rows, rows)))
+    return found
+
+
+@contextmanager
+def _open_executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
+    """Yield an executor on a Dask cluster, None where everything is computed in this process."""
+    if workers == 1 and scheduler is None:
+        yield None
+        return
+    from phasewell.runs.executors.dask_cluster import open_pool
+
+    with open_pool(workers, scheduler) as executor:
+        yield executor
