@@ -34,6 +34,7 @@ LAYER |= {
     "progress": 4,
     "doctor": 4.5,
     "console": 4,
+    "plate_screen": 4,
     "demo": 4.5,
     "bench": 4.5,
     "serving_commands": 4.5,

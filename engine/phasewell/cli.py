@@ -212,12 +212,27 @@ def plan(config: Path, *, device: OnDevice = None, set_: Set = (), json: Json = 
 
 
 @app.command
-def run(config: Path, *, device: OnDevice = None, set_: Set = (), quiet: Quiet = False, json: Json = False) -> int:
-    """Process a plate: segment, measure, commit. The same command resumes after any interruption."""
+def run(
+    config: Path,
+    *,
+    device: OnDevice = None,
+    metrics_port: int | None = None,
+    set_: Set = (),
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Process a plate: segment, measure, commit. The same command resumes after any interruption.
+
+    Parameters
+    ----------
+    metrics_port
+        Serve /metrics for Prometheus on this port of 127.0.0.1 while the run works: sets watch.metrics_port.
+    """
     from phasewell.config import load_config
     from phasewell.runs import run as run_plate
 
-    set_ = (*set_, *device_setting(device))
+    port = () if metrics_port is None else (f"watch.metrics_port={metrics_port}",)
+    set_ = (*set_, *device_setting(device), *port)
     with _progress("run", quiet) as progress:
         resume = shlex.join(["phasewell", "run", str(config), *(f"--set={item}" for item in set_)])
         result = run_plate(load_config(config, set_), progress=progress, resume=resume)

@@ -202,6 +202,22 @@ class ComputeConfig(_Section):
     """Without a finished unit for this long, workers are rebuilt."""
 
 
+class WatchConfig(_Section):
+    """How a run tells of itself while it works. Never part of a content key: it cannot change the numbers."""
+
+    page_every_s: Annotated[float, Field(ge=1)] = 30.0
+    """Seconds between two writings of status.html in the run folder."""
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """Port on 127.0.0.1 that serves /metrics for Prometheus while the run works; 0 = any free one, left out = none."""
+    notify: tuple[str, ...] = ()
+    """Program and arguments that are run when the run ends or stalls, never by a shell; the facts come on standard
+    input and in place of the arguments {event}, {status}, {run} and {message}."""
+    notify_on: tuple[Literal["end", "stall"], ...] = ("end", "stall")
+    """When it is run."""
+    notify_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """After how long it is killed."""
+
+
 class Config(_Section):
     """Everything a run reads."""
 
@@ -215,6 +231,7 @@ class Config(_Section):
     profile: ProfileConfig = ProfileConfig()
     model: ModelConfig = ModelConfig()
     compute: ComputeConfig = ComputeConfig()
+    watch: WatchConfig = WatchConfig()
 
 
 def load_config(path: Path | str, overrides: tuple[str, ...] = ()) -> Config:

@@ -20,6 +20,7 @@ _EXTRAS = {  # extra -> (distribution that shows it is there, what it is for)
     "train": ("torch", "making and training networks, and their scores on a GPU"),
     "postgres": ("adbc-driver-postgresql", "loading results into PostgreSQL"),
     "ngio": ("ngio", "Fractal's reader of plate stores"),
+    "watch": ("prometheus-client", "/metrics for Prometheus while a run works"),
 }
 _SHOWN = ("numpy", "scipy", "zarr", "tifffile", "imagecodecs", "pyarrow", "duckdb", "scikit-learn", "xgboost-cpu")
 

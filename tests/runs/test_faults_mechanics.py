@@ -305,7 +305,7 @@ def test_processes_that_die_before_any_frame_end_the_run(make_config: Make, monk
 def test_lost_workers_are_replaced_and_then_given_up(make_config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[int] = []
 
-    def lose(context: TaskContext, leases: Any, take: Any, check: Any) -> None:
+    def lose(context: TaskContext, leases: Any, take: Any, *_: Any) -> None:
         starts.append(sum(len(lease) for lease in leases))
         raise WorkersLostError("gone")
 
@@ -320,7 +320,7 @@ def test_lost_workers_lose_no_finished_unit(
 ) -> None:
     from phasewell.runs.task import process_unit
 
-    def half(context: TaskContext, leases: Any, take: Any, check: Any) -> None:
+    def half(context: TaskContext, leases: Any, take: Any, *_: Any) -> None:
         units = [unit for lease in leases for unit in lease]
         for unit in units[: (len(units) + 1) // 2]:
             receipt = process_unit(context, unit)

@@ -160,7 +160,7 @@ def test_serial_ends_with_69_and_the_same_command_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def lose(context: Any, units: Any, take: Any, check: Any) -> None:
+    def lose(context: Any, units: Any, take: Any, check: Any, *_: Any) -> None:
         def take_one(receipt: Receipt) -> None:
             take(receipt)
             raise DeviceLostError("device cuda:0: gone")

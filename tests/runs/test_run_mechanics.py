@@ -64,7 +64,7 @@ def test_manifest_names_parts_in_plate_order_and_nothing_of_the_place(make_confi
 def test_second_call_does_nothing(make_config: Make) -> None:
     first = runs.run(make_config())
     kept = [p for p in first.folder.rglob("*") if p.is_file() and p.name not in ("events.jsonl", "heartbeat.json")]
-    before = {p: p.stat() for p in kept if p.name not in ("status.json", "run.lock")}
+    before = {p: p.stat() for p in kept if p.name not in ("status.json", "status.html", "run.lock")}
     assert runs.plan(make_config()).remaining == ()
     second = runs.run(make_config())
     assert second == first

@@ -23,6 +23,7 @@ _PUBLIC = {
     "simulate_lines": "phasewell.runs.simulated_plates",
     "status": "phasewell.runs.monitor",
     "train_model": "phasewell.runs.training",
+    "watch": "phasewell.runs.monitor",
 }
 
 __all__ = [
@@ -41,12 +42,13 @@ __all__ = [
     "simulate_lines",
     "status",
     "train_model",
+    "watch",
 ]
 
 if TYPE_CHECKING:
     from phasewell.runs.driver import RunResult, run
     from phasewell.runs.interruption import InterruptedRunError
-    from phasewell.runs.monitor import status
+    from phasewell.runs.monitor import status, watch
     from phasewell.runs.planning import Plan, plan
     from phasewell.runs.quantising import quantise_on_plate
     from phasewell.runs.run_profile import profile

@@ -28,6 +28,8 @@ from phasewell.runs.interruption import InterruptedRunError, StopSignal, stop_on
 from phasewell.runs.kept_labels import prepare_labels
 from phasewell.runs.ledger import Ledgers, prepare_folders, restore_parts, retire_parts, scan_stages
 from phasewell.runs.lock import RunLock
+from phasewell.runs.metrics import serve_metrics
+from phasewell.runs.notification import check_command
 from phasewell.runs.observation import Observer, ReportProgress, last_line
 from phasewell.runs.planning import Plan, cut_leases, plan_plate
 from phasewell.runs.receipts import Executor, TaskContext, WorkersLostError
@@ -89,8 +91,17 @@ def _run(config: Config, progress: ReportProgress | None, resume: str) -> RunRes
     device = Device(config.compute.device, config.compute.engine)
     sizes = size_run(plate, config, device)
     executor = make_executor(config.compute, device, sizes.workers, sizes.gpu_bytes)
-    with RunLock(folder), stop_on_signals() as stop, Observer(folder, progress) as observer:
+    check_command(config.watch.notify)
+    observed = Observer(folder, progress, config.watch, config.compute.stall_timeout_s)
+    with (
+        RunLock(folder),
+        stop_on_signals() as stop,
+        serve_metrics(config.watch.metrics_port, observed.document) as address,
+        observed as observer,
+    ):
         try:
+            if address:
+                observer.event("metrics", address=address)
             manifest = _run_locked(plate, config, executor, observer, stop)
         except BaseException as error:
             status = "interrupted" if isinstance(error, InterruptedRunError | KeyboardInterrupt) else "failed"
@@ -182,9 +193,10 @@ def _execute(
     while remaining:
         before = observer.n_done
         try:
-            executor(context, cut_leases(remaining, plate, config, plan), observer.take, stop.check)
+            leases = cut_leases(remaining, plate, config, plan)
+            executor(context, leases, observer.take, stop.check, observer.begin)
         except WorkersLostError as error:
-            observer.event("workers_lost", message=str(error))
+            observer.workers_lost(str(error))
         ledgers = scan_stages(output, plan.units)
         left = ((unit, tuple(s for s in unit.due if unit.address not in ledgers[s].done)) for unit in remaining)
         remaining = [replace(unit, due=due) for unit, due in left if due]

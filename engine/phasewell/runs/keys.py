@@ -49,7 +49,8 @@ def run_document(config: Config, scoring: dict[str, str] | None = None) -> dict[
     `scoring` says who scores, where anybody does: the model by its digest, what was chosen for auto.
     What `foreign` says is in the digest of the plate that it makes.
     """
-    left_out: Any = {"run": {"output"}, "plate": {"store"}, "compute": True, "foreign": True, "inference": True}
+    left_out: Any = {"run": {"output"}, "plate": {"store"}, "compute": True, "watch": True}
+    left_out |= {"foreign": True, "inference": True}
     document = config.model_dump(mode="json", exclude=left_out)
     return document if scoring is None else {**document, "inference": scoring}
 

@@ -7,6 +7,7 @@ tried once more by the next run: the store may have been repaired.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class LedgerEntry:
     part: PartFile
     entry: PartEntry
     retry: bool  # has a frame that failed for a reason that may pass
+    reasons: dict[str, int] = field(default_factory=dict)  # why frames were not processed, with counts
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _verify(part: PartFile, key: str, stage: str) -> LedgerEntry:
         n_cells=(pc.sum(table.column("n_cells")).as_py() or 0) if stage == CELLS else 0,
     )
     reasons = [reason for reason in table.column("reason").to_pylist() if reason]
-    return LedgerEntry(part, entry, any(reason.startswith(RETRIED_REASONS) for reason in reasons))
+    return LedgerEntry(part, entry, any(reason.startswith(RETRIED_REASONS) for reason in reasons), Counter(reasons))
 
 
 def prepare_folders(folder: Path) -> None:

@@ -63,13 +63,15 @@ class RunLock:
 
 
 def is_locked(folder: Path) -> bool:
-    """True while a run holds the folder; creates nothing."""
+    """True while a run holds the folder, as far as this machine can see its locks; creates nothing."""
     try:
         descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY)
     except OSError:
         return False
     try:
         return not _try_lock(descriptor, fcntl.LOCK_SH)
+    except OSError:  # a file share without locks
+        return False
     finally:
         os.close(descriptor)
 

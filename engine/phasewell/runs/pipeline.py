@@ -27,7 +27,7 @@ from phasewell.plate import FrameKey, Plate
 from phasewell.runs.lanes import Lane, plan_lanes
 from phasewell.runs.ledger import CELLS, SCORES
 from phasewell.runs.measuring import take_frames
-from phasewell.runs.receipts import CheckStop, Receipt, TakeReceipt, TaskContext
+from phasewell.runs.receipts import BeginUnit, CheckStop, Receipt, TakeReceipt, TaskContext, ignore_begin
 from phasewell.runs.scoring import Shown
 from phasewell.runs.task import UnitTask, make_scorer, prepare_worker
 from phasewell.runs.unit_plan import UnitPlan
@@ -46,20 +46,27 @@ class _Batch:
     frames: list[tuple[UnitTask, FrameKey]] = field(default_factory=list)
 
 
-def process_units(context: TaskContext, units: Iterable[UnitPlan], take: TakeReceipt, check: CheckStop) -> None:
+def process_units(
+    context: TaskContext,
+    units: Iterable[UnitPlan],
+    take: TakeReceipt,
+    check: CheckStop,
+    begin: BeginUnit = ignore_begin,
+) -> None:
     """Bring units from the plate store to committed parts.
 
     `units` is pulled by another thread, no further ahead than the ring is deep; it may wait long for its next one.
     `take` gets each receipt as soon as its unit is committed, and `check` is called at least every 0.2 s, both in this
-    thread; whatever they raise ends the work. The first error of any thread is raised here after the others have
-    stopped and what was committed by then has been taken; `units.close()` is called, if there is one.
+    thread; whatever they raise ends the work. `begin` is told each unit as it is opened, by another thread. The first
+    error of any thread is raised here after the others have stopped and what was committed by then has been taken;
+    `units.close()` is called, if there is one.
     Raises what `process_unit` raises.
     """
-    _Pipeline(context, prepare_worker(context), units).run(take, check)
+    _Pipeline(context, prepare_worker(context), units, begin).run(take, check)
 
 
 class _Pipeline:
-    def __init__(self, context: TaskContext, plate: Plate, units: Iterable[UnitPlan]) -> None:
+    def __init__(self, context: TaskContext, plate: Plate, units: Iterable[UnitPlan], begin: BeginUnit) -> None:
         device = Device(context.device, context.config.compute.engine, context.threads)
         n_frames = sum(unit.n_present for unit in units) if isinstance(units, Sequence) else None
         self._lanes = lanes = plan_lanes(context, device, plate.frame_shape, n_frames)
@@ -74,9 +81,12 @@ class _Pipeline:
         self._measured: queue.SimpleQueue[UnitTask] = queue.SimpleQueue()  # units of which nothing is left to compute
         self._news: queue.SimpleQueue[Any] = queue.SimpleQueue()  # receipts, an error, or the end
         self._unmade = lanes.n_buffers
-        self._source = UnitSource(
-            partial(UnitTask, context, plate), count_units(context, plate, lanes), self._measured.put
-        )
+
+        def open_unit(unit: UnitPlan) -> UnitTask:
+            begin(unit)
+            return UnitTask(context, plate, unit)
+
+        self._source = UnitSource(open_unit, count_units(context, plate, lanes), self._measured.put)
         self._next: dict[str, queue.SimpleQueue[Any]] = {
             "reader": self._full,
             "lane": self._shown if self._scorer else self._measured,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,7 @@ class Receipt:
     device: str
     failures: tuple[str, ...] = ()  # one traceback per kind of failure
     scores_sha256: str = ""  # of the scores part; empty where it was not due
+    reasons: Mapping[str, int] = field(default_factory=dict)  # why frames were not processed, with counts
     notes: tuple[str, ...] = ()  # such as "out of memory: 64 -> 32 frames at once"
 
     @property
@@ -57,6 +58,11 @@ class Receipt:
 Lease = tuple[UnitPlan, ...]
 TakeReceipt = Callable[[Receipt], None]
 CheckStop = Callable[[], None]  # raises Interrupted once a signal has arrived
+BeginUnit = Callable[[UnitPlan], None]  # a worker has the unit; called from any thread
+
+
+def ignore_begin(_unit: UnitPlan) -> None:
+    """Nobody wants to know which units are in work."""
 
 
 class Executor(Protocol):
@@ -65,7 +71,14 @@ class Executor(Protocol):
     Raises WorkersLostError when its workers died or made no progress; what is committed stays committed.
     """
 
-    def __call__(self, context: TaskContext, leases: tuple[Lease, ...], take: TakeReceipt, check: CheckStop) -> None:
+    def __call__(
+        self,
+        context: TaskContext,
+        leases: tuple[Lease, ...],
+        take: TakeReceipt,
+        check: CheckStop,
+        begin: BeginUnit = ignore_begin,
+    ) -> None:
         """Return when every unit of every lease has a receipt."""
         ...
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -142,6 +143,7 @@ class UnitTask:
             device=self._context.device,
             failures=tuple(texts),
             scores_sha256=sha256.get(SCORES, ""),
+            reasons=Counter(reason for reason in table.column("reason").to_pylist() if reason),
             notes=tuple(self._notes),
         )
 

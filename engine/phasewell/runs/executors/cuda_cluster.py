@@ -10,7 +10,7 @@ from phasewell.device import count_gpus, explain_absence, forget_gpus
 from phasewell.errors import UnavailableError
 from phasewell.runs.executors.dask_cluster import cluster_options
 from phasewell.runs.executors.leases import SETTINGS, LeaseFeed, open_client
-from phasewell.runs.receipts import CheckStop, Lease, TakeReceipt, TaskContext
+from phasewell.runs.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
 
 _POOL_GRAIN = 256  # bytes; a pool's size must be a multiple of it
 
@@ -31,7 +31,14 @@ class CudaExecutor:
             ) from error
         self.gpus, self.pool_bytes, self.stall_timeout_s = gpus, pool_bytes, stall_timeout_s
 
-    def __call__(self, context: TaskContext, leases: tuple[Lease, ...], take: TakeReceipt, check: CheckStop) -> None:
+    def __call__(
+        self,
+        context: TaskContext,
+        leases: tuple[Lease, ...],
+        take: TakeReceipt,
+        check: CheckStop,
+        begin: BeginUnit = ignore_begin,
+    ) -> None:
         """Return when every unit of every lease has a receipt."""
         forget_gpus()  # the driver calls again after losses
         if not count_gpus():
@@ -45,7 +52,7 @@ class CudaExecutor:
 
         with open_client(make_cluster) as client:
             there = replace(context, device="cuda:0")  # a worker sees its own GPU first
-            LeaseFeed(client, there, take, check, self.stall_timeout_s, isolated=context).run(leases)
+            LeaseFeed(client, there, take, check, self.stall_timeout_s, context, begin).run(leases)
 
 
 def cuda_options(gpus: list[int | str], pool_bytes: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from phasewell.errors import SecurityError, UnavailableError
 from phasewell.runs.executors.leases import LeaseFeed, open_client
 from phasewell.runs.executors.worker_flow import LEASES_PER_WORKER
-from phasewell.runs.receipts import CheckStop, Lease, TakeReceipt, TaskContext
+from phasewell.runs.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -37,7 +37,14 @@ class DaskExecutor:
         if address is not None:
             _refuse_open_address(address)
 
-    def __call__(self, context: TaskContext, leases: tuple[Lease, ...], take: TakeReceipt, check: CheckStop) -> None:
+    def __call__(
+        self,
+        context: TaskContext,
+        leases: tuple[Lease, ...],
+        take: TakeReceipt,
+        check: CheckStop,
+        begin: BeginUnit = ignore_begin,
+    ) -> None:
         """Return when every unit of every lease has a receipt."""
 
         def make_cluster() -> Any:
@@ -46,7 +53,7 @@ class DaskExecutor:
             return LocalCluster(**cluster_options(min(self.workers, len(leases))))
 
         with open_client(None if self.address else make_cluster, self.address) as client:
-            LeaseFeed(client, context, take, check, self.stall_timeout_s).run(leases)
+            LeaseFeed(client, context, take, check, self.stall_timeout_s, begin=begin).run(leases)
 
 
 @contextmanager

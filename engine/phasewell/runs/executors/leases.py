@@ -18,7 +18,16 @@ from typing import Any
 from phasewell.errors import UnavailableError
 from phasewell.runs.executors.worker_flow import LEASES_PER_WORKER, LeaseOutcome, work_lease
 from phasewell.runs.isolation import process_isolated
-from phasewell.runs.receipts import CheckStop, Lease, Receipt, TakeReceipt, TaskContext, WorkersLostError
+from phasewell.runs.receipts import (
+    BeginUnit,
+    CheckStop,
+    Lease,
+    Receipt,
+    TakeReceipt,
+    TaskContext,
+    WorkersLostError,
+    ignore_begin,
+)
 
 # measured: the defaults leave a driver waiting for ever when workers are gone, and a stopped worker for 5 minutes
 SETTINGS = {
@@ -56,9 +65,10 @@ class LeaseFeed:
         check: CheckStop,
         stall_timeout_s: float,
         isolated: TaskContext | None = None,
+        begin: BeginUnit = ignore_begin,
     ) -> None:
         self.client, self.context, self.stall_timeout_s = client, context, stall_timeout_s
-        self._take, self._check, self._isolated = take, check, isolated or context
+        self._take, self._check, self._begin, self._isolated = take, check, begin, isolated or context
         self._waiting: deque[Lease] = deque()
         self._running: dict[Any, Lease] = {}
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -93,6 +103,8 @@ class LeaseFeed:
         name = f"{lease[0].well}-t{lease[0].time:03d}-{lease[0].key[:16]}-{len(lease)}-{losses}"
         future = self.client.submit(work_lease, self.context, lease, key=name, pure=False)
         self._running[future] = lease
+        for unit in lease:
+            self._begin(unit)
         future.add_done_callback(self._finished.put)
 
     def _count_workers(self) -> int:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from phasewell.runs.pipeline import process_units
-from phasewell.runs.receipts import CheckStop, Lease, TakeReceipt, TaskContext
+from phasewell.runs.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
 from phasewell.runs.task import forget_plate
 
 
-def run_serially(context: TaskContext, leases: tuple[Lease, ...], take: TakeReceipt, check: CheckStop) -> None:
+def run_serially(
+    context: TaskContext,
+    leases: tuple[Lease, ...],
+    take: TakeReceipt,
+    check: CheckStop,
+    begin: BeginUnit = ignore_begin,
+) -> None:
     """Process every unit here; a signal stops between two batches of frames."""
     forget_plate()
-    process_units(context, [unit for lease in leases for unit in lease], take, check)
+    process_units(context, [unit for lease in leases for unit in lease], take, check, begin)
