@@ -18,6 +18,9 @@ $(VENV)/.dev: $(VENV)/.base
 	@# TensorRT's names are checked against its real bindings, 1.2 MiB each; its libraries are not needed for that
 	for version in 11.4.0.106 10.16.1.11; do $(BIN)/python -m pip install --quiet --no-deps --upgrade \
 	  --target $(VENV)/tensorrt/$$version tensorrt-cu13-bindings==$$version || exit 1; done
+	@# axe-core (MPL-2.0) looks for barriers in the pages; 650 kB of other people's code is fetched, checked and not kept here
+	if command -v npm >/dev/null; then npm install --prefix $(VENV)/axe --no-save --no-package-lock --ignore-scripts \
+	  --silent axe-core@4.14.1; else echo "npm is not installed: the accessibility tests will be skipped"; fi
 	touch $@
 
 demo: $(VENV)/.base        ## a real mini-plate and two simulated ones, from frames to report

@@ -53,9 +53,9 @@ def quality(content: Content) -> Section:
         many = any(np.isfinite(s.values).sum() > curves.POINTS_PER_PANEL for s in series)
         caption = "One point per measured frame" if not many else "Median (line) and 5–95 % range (band) of the frames"
         caption += "; a dashed line is the limit of a rule of this run, shown where it is near the values."
-        blocks.append(
-            Figure("quality", to_spec(chart, words, sum(len(s.values) for s in series) if not many else 200), caption)
-        )
+        marks = 200 if many else sum(len(s.values) for s in series)
+        titles = {"low": "5 % quantile, same unit", "high": "95 % quantile, same unit"}
+        blocks.append(Figure("quality", to_spec(chart, words, marks, titles), caption))
     blocks.append(_by_hour(content))
     blocks += _flags(content)
     blocks += _lost(content)

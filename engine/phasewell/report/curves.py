@@ -92,7 +92,7 @@ def growth(
         points.encode(x=x, y=y, color=colour, tooltip=tooltip),
     ]
     if len(wells) <= 6 and np.isfinite(spread).any():
-        low, high = alt.Y("low:Q"), alt.Y2("high:Q")
+        low, high = alt.Y("low:Q", title="Cells per field (cells)"), alt.Y2("high:Q")
         band, bar = chart.mark_area(opacity=0.14), chart.mark_rule(opacity=0.45, strokeWidth=1.5)
         layers.insert(0, band.encode(x=x, y=low, y2=high, color=colour, detail="well:N"))
         layers.insert(1, bar.encode(x=x, y=low, y2=high, color=colour))
@@ -232,9 +232,9 @@ def _quality_panel(series: QualitySeries, width: int) -> Any:
         layers.append(base.mark_line(point=True, color=ACCENT).encode(x=x, y=y))
     if series.limit is not None and _near(series.limit, values):
         rule = alt.Chart(inline([{"value": plain(series.limit), "text": series.limit_text}]))
-        layers.append(rule.mark_rule(color=WARNING, strokeDash=[5, 4]).encode(y=alt.Y("value:Q")))
+        layers.append(rule.mark_rule(color=WARNING, strokeDash=[5, 4]).encode(y=y))
         label = rule.mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=WARNING)
-        layers.append(label.encode(x=alt.value(0), y=alt.Y("value:Q"), text="text:N"))
+        layers.append(label.encode(x=alt.value(0), y=y, text="text:N"))
     return alt.layer(*layers).properties(width=width, height=150, title=series.title)
 
 

@@ -58,7 +58,7 @@ def explorer(
     rows = []
     for w, well in enumerate(wells):
         for t in range(len(times_h)):
-            row = _place(well) | {"t": t}
+            row = _place(well) | {"t": t, "hour": plain(times_h[t])}
             rows.append(row | {key: plain(m.values[w, t], 4) for key, m in zip(keys, measures, strict=True)})
     what = alt.param(
         name="measure",

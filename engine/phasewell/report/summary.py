@@ -178,7 +178,8 @@ def _explorer(content: Content, explored: tuple[Measure, ...], start: int) -> Fi
         caption += f" {len(keep)} of {len(plate.times_h)} hours are here; the rest is in the run's tables."
     words = "Heat map of the plate for a measure and an hour chosen on the page"
     chart = plate_maps.explorer(plate.wells, times, cut, keep.index(start), PAGE_WIDTH)
-    return Figure("plate-explorer", to_spec(chart, words, n), caption)
+    titles = {"hour": "Time (h)", **{f"v{i}": measure.label for i, measure in enumerate(cut)}}
+    return Figure("plate-explorer", to_spec(chart, words, n, titles), caption)
 
 
 def _thin(n: int, most: int, always: int) -> list[int]:
@@ -232,7 +233,8 @@ def growth(content: Content) -> Section:
     caption += ". Cells that touch the frame are not counted."
     if len(plate.times_h) == 1:
         caption += " The plate has one hour, so there is no growth to see."
-    figure = Figure("growth", to_spec(chart, words, 2 * per_field.size), caption)
+    titles = {"low": "Mean − SD over fields (cells)", "high": "Mean + SD over fields (cells)"}
+    figure = Figure("growth", to_spec(chart, words, 2 * per_field.size, titles), caption)
     return Section("growth", "Growth", [figure])
 
 

@@ -6,10 +6,12 @@ Colours of text and lines are CSS variables of the page (`var(--ink)`), so one c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from phasewell.report.chart_data import data_tables
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 PAGE_WIDTH = 900
@@ -77,17 +79,18 @@ def chart_config() -> dict[str, Any]:
     }
 
 
-def to_spec(chart: Any, description: str, marks: int) -> dict[str, Any]:
+def to_spec(chart: Any, description: str, marks: int, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the Vega-Lite document of an altair chart as plain JSON, without configuration and external names.
 
-    `description` becomes the chart's accessible label; `marks` is about how many marks it draws.
+    `description` becomes the chart's accessible label; `marks` is about how many marks it draws. `titles` names fields
+    of the data that only a transform reads, with their units, for the table of the chart's data.
     Data stay inline; a NaN or an infinity raises ValueError, because JSON cannot say it.
     """
     spec: dict[str, Any] = chart.to_dict()
     for key in ("config", "$schema"):  # the page holds one configuration; the schema is an address on the web
         spec.pop(key, None)
     spec["description"] = description
-    spec["usermeta"] = {"renderer": "canvas" if marks > CANVAS_MARKS else "svg"}
+    spec["usermeta"] = {"renderer": "canvas" if marks > CANVAS_MARKS else "svg", "tables": data_tables(spec, titles)}
     return spec
 
 
