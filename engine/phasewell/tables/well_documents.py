@@ -1,0 +1,98 @@
+"""One JSON document per well, for LIMS and ELN: what was measured, on how much, and what is predicted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from phasewell.plate import Plate
+from phasewell.tables.models import model_tables
+from phasewell.tables.schema import TABLES
+from phasewell.tables.well_scores import HOUR_SCORES, WELL_SCORES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from phasewell.tables.results import Results
+
+DOCUMENT = "phasewell-well-1"  # raise with every change of keys
+
+
+def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str, bytes]]:
+    """Yield (file name, JSON in UTF-8) of every well, such as A01.json, and last of plate.json, which lists them.
+
+    The values of a profile stand beside their units, those of the other lists are in plate.json; what is undefined is
+    null and has a reason. The same run gives the same bytes.
+    """
+    manifest, info = results.manifest, results.plate_info
+    head = {
+        "document": DOCUMENT,
+        "plate": manifest.plate,
+        "run_id": manifest.run_id,
+        "code_version": manifest.code_version,
+        "definitions": manifest.definitions,
+        "pixel_size": {"value": info.pixel_size_um, "unit": "um"},
+    }
+    frames = _by_well(results.frames().select(["well", "status", "reason", "flags", "n_cells"]))
+    profile = _by_well(results.profile())
+    scores, hours = (_by_well(results.pooled_scores(name)) for name in (WELL_SCORES, HOUR_SCORES))
+    predictions = _by_well(model_tables(results.folder)["predictions"])
+    for well in info.wells:
+        document = head | {
+            "well": well,
+            "annotations": None if plate is None else plate.platemap.get(well, {}),
+            "frames": _frames(frames.get(well, [])),
+            "profile": [_value(row) for row in profile.get(well, [])],
+            "scores": [_without(row, "plate", "well") for row in scores.get(well, [])],
+            "hour_scores": [_without(row, "plate", "well") for row in hours.get(well, [])],
+            "predictions": [_without(row, "well") for row in predictions.get(well, [])],
+        }
+        yield f"{well}.json", _encode(document)
+    units = {table: {c.name: c.unit for c in TABLES[table]} for table in (WELL_SCORES, HOUR_SCORES, "predictions")}
+    listed = {"wells": [{"well": well, "file": f"{well}.json"} for well in info.wells], "units": units}
+    counts = {name: getattr(manifest, f"n_{name}") for name in ("expected", "processed", "quarantined", "missing")}
+    yield "plate.json", _encode(head | {"frames": counts} | listed)
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    return (json.dumps(_finite(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    """Return the document with infinite and undefined numbers as null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _by_well(table: pa.Table | None) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in [] if table is None else table.to_pylist():
+        rows.setdefault(str(row["well"]), []).append(row)
+    return rows
+
+
+def _frames(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    status = Counter(row["status"] for row in rows)
+    return {
+        "expected": len(rows),
+        **{name: status[name] for name in ("processed", "quarantined", "missing")},
+        "reasons": dict(sorted(Counter(row["reason"] for row in rows if row["reason"]).items())),
+        "flags": dict(sorted(Counter(flag for row in rows for flag in row["flags"] or ()).items())),
+        "cells": sum(row["n_cells"] or 0 for row in rows),
+    }
+
+
+def _value(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: row[name] for name in ("descriptor", "statistic", "value")}
+    kept |= {"unit": row["descriptor_unit"], "time_h": row["time_h"], "reason": row["reason"]}
+    return kept | {name: row[name] for name in ("n_cells", "n_fields", "n_fields_expected")}
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
