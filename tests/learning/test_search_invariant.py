@@ -82,6 +82,42 @@ def test_random_begins_as_bayes_does(whole: SearchResult, tmp_path: Path) -> Non
     assert other.trials[0].chosen != drawn.trials[0].chosen
 
 
+def test_a_search_may_begin_with_its_base_recipe(whole: SearchResult, tmp_path: Path) -> None:
+    base = TrainingRecipe()
+    for method in ("bayes", "random"):
+        found = search_recipe(hill, SPACE, base, tmp_path / f"{method}.db", 3, method, seed=5, from_base=True)
+        assert found.trials[0].recipe == base and not found.trials[0].guided
+        assert [t.chosen for t in found.trials[1:]] == [t.chosen for t in whole.trials[1:3]]  # draws are of places
+        assert found.best_value >= hill(base, TrialNotes(0)) and found.to_dict()["from_base"] is True
+
+    def stops(recipe: TrainingRecipe, notes: TrialNotes) -> float:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search_recipe(stops, SPACE, base, tmp_path / "k.db", 2, "random", seed=5, from_base=True)
+    killed = search_recipe(hill, SPACE, base, tmp_path / "k.db", 2, "random", seed=5, from_base=True)
+    assert killed.trials[0].recipe == base and len(killed.trials) == 2
+    with pytest.raises(UsageError, match="whose first is"):
+        search_recipe(hill, SPACE, base, tmp_path / "k.db", 2, "random", seed=5)
+    grid = search_recipe(hill, SPACE, base, tmp_path / "g.db", 4, "grid", from_base=True)
+    assert not grid.from_base and all(trial.recipe != base for trial in grid.trials)
+
+
+@pytest.mark.parametrize("base", [TrainingRecipe(), SCRATCH, TrainingRecipe(dense=(512, 256), head_rate=3e-4, batch=8)])
+def test_the_place_of_a_recipe_makes_that_recipe(base: TrainingRecipe) -> None:
+    place = SearchSpace().place_of(base)
+    assert place is not None and SearchSpace().recipe(place, base) == base
+
+
+@pytest.mark.parametrize("outside", [{"dropout": 0.9}, {"dense": (512, 100)}, {"dense": ()}, {"batch": 24}])
+def test_recipes_outside_the_space_have_no_place(outside: dict[str, object], tmp_path: Path) -> None:
+    base = TrainingRecipe(**outside)
+    assert SearchSpace().place_of(base) is None
+    space = SearchSpace(dense_layers=None, dense_units=None, batch=None, dropout=(0.0, 0.7))
+    if "dropout" in outside:
+        assert not search_recipe(hill, space, base, tmp_path / "s.db", 1, "random", from_base=True).from_base
+
+
 def test_grid_is_whole_and_resumes(tmp_path: Path) -> None:
     def stops(recipe: TrainingRecipe, notes: TrialNotes) -> float:
         if notes.place == 3:

@@ -21,6 +21,7 @@ from phasewell.learning import (
     predict_pictures,
     train_network,
 )
+from phasewell.learning.passes import Workplace, open_workplace
 from phasewell.learning.teaching import Teaching
 from phasewell.learning.training import Trained
 from phasewell.networks import make_network
@@ -42,6 +43,10 @@ def one_thread() -> Iterator[None]:
 def train(striped: LabelledPictures, recipe: TrainingRecipe, **more: Any) -> Trained:
     sides = frames_of(striped, TRAINING), frames_of(striped, VALIDATION)
     return train_network("densenet13", striped, *sides, recipe, "cpu", **more)
+
+
+def _place() -> Workplace:
+    return open_workplace("cpu", "f32")
 
 
 def same(a: Trained, b: Trained) -> bool:
@@ -100,6 +105,57 @@ def test_stopped_anywhere_it_ends_with_the_same_bits(
     ended: list[Any] = []
     assert same(train(striped, short, checkpoint=path, progress=ended.append), whole)
     assert not ended
+
+
+def test_an_average_of_the_weights_is_judged_and_kept_and_survives_a_stop(
+    striped: LabelledPictures, short: TrainingRecipe, whole: Trained, tmp_path: Path
+) -> None:
+    recipe = short.model_copy(update={"averaging": 0.9})
+    averaged = train(striped, recipe)
+    assert not torch.equal(averaged.network.classifier.weight, whole.network.classifier.weight)
+    # what is learned from does not change: the loss while it is taught is the same in the first step
+    assert [e.loss for e in averaged.history[:2]] == [e.loss for e in whole.history[:2]]
+    assert [e.validation_loss for e in averaged.history] != [e.validation_loss for e in whole.history]
+    batches, path = 0, tmp_path / "course.safetensors"
+
+    def stop() -> None:
+        nonlocal batches
+        batches += 1
+        if batches > 5 + 3 * 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(striped, recipe, checkpoint=path, stop=stop, checkpoint_interval_s=0)
+    assert same(train(striped, recipe, checkpoint=path, checkpoint_interval_s=0), averaged)
+    alone = train_network("densenet13", striped, frames_of(striped, TRAINING), None, recipe, "cpu")
+    raw = train_network("densenet13", striped, frames_of(striped, TRAINING), None, short, "cpu")
+    assert not torch.equal(alone.network.classifier.weight, raw.network.classifier.weight)
+
+
+def test_the_average_is_the_one_that_is_described(striped: LabelledPictures) -> None:
+    recipe = TrainingRecipe(dense=(), dropout=0, head_epochs=0, tune_epochs=2, tune_rate=1e-2, batch=8, averaging=0.5)
+    seen: list[dict[str, torch.Tensor]] = []
+    network = make_network("densenet13", 2, (), 0, recipe.seed)
+    served = PictureNetwork(network, (0.5,) * 3, (0.5,) * 3)
+
+    def look() -> None:  # before every batch: the weights that the step before it left
+        seen.append({name: value.clone() for name, value in network.state_dict().items()})
+
+    teaching = Teaching(
+        served, striped, frames_of(striped, TRAINING), frames_of(striped, VALIDATION), recipe, _place(), look
+    )
+    optimiser = teaching.begin("tune")
+    teaching.teach("tune", 1, optimiser)
+    teaching.judge("tune")  # gives the weights back as they were
+    teaching.teach("tune", 2, optimiser)
+    look()
+    for name in ("classifier.weight", "features.norm0.running_mean", "features.conv0.weight"):
+        expected = seen[0][name].double()
+        for done, state in enumerate(seen[1:]):
+            keep = min(0.5, done / (done + 10))
+            expected = keep * expected + (1 - keep) * state[name].double()
+        torch.testing.assert_close(teaching.kept("tune")[name].double(), expected, rtol=1e-5, atol=1e-7)
+        assert not torch.equal(teaching.kept("tune")[name], network.state_dict()[name])
 
 
 _KILLED = """

@@ -36,7 +36,7 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def scale() -> ReproductionScale:
     small = choose_scale("smoke", networks=["densenet13"])
-    space = SearchSpace(dense_layers=(1, 1), dense_units=(4, 8), batch=(4, 8))
+    space = SearchSpace(dense_layers=(1, 1), dense_units=(4, 16), batch=(4, 8))
     return small.model_copy(update={"space": space, "frame_px": (120, 128), "other_methods": ("grid",)})
 
 
@@ -70,6 +70,9 @@ def test_every_step_is_there_and_no_line_stands_on_both_sides(made: tuple[Path, 
     assert len(network["search"]["trials"]) == 2
     best = network["search"]["trials"][network["search"]["best_place"]]
     assert best["value"] == network["best"]["value"] == network["search"]["best_value"]
+    # before and after are judged alike: the initial recipe is the first trial, and the best one is never below it
+    assert network["search"]["trials"][0]["recipe"] == network["search"]["base"] == network["initial"]["recipe"]
+    assert network["search"]["trials"][0]["value"] == network["initial"]["value"] <= network["search"]["best_value"]
     assert {line["line"] for line in network["best"]["evaluation"]["lines"]} == set(held)
     final = result["final"]
     for state in ("before", "after"):

@@ -163,7 +163,7 @@ def test_a_plate_becomes_a_model(plate: Path, tmp_path: Path) -> None:
     assert record.evaluation is not None
     assert record.evaluation["metrics"]["auc"] == 1.0
     assert sorted(path.name for path in folder.iterdir()) == [
-        "evaluation.json", "model.json", "model.onnx", "run.lock", "weights.safetensors",
+        "evaluation.json", "model.json", "model.onnx", "weights.safetensors",
     ]  # fmt: skip
     assert read_model(folder) == model
     pictures = label_frames(open_plate(plate), **columns()).pictures

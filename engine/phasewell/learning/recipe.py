@@ -56,6 +56,11 @@ class TrainingRecipe(BaseModel):
     CPU. The one that was used is in the result."""
     augmentation: Literal["none", "flips"] = "none"
     """none: as in the paper, which states none. flips: each picture mirrored or not, both ways, at random."""
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Above 0, what is judged, kept and served is a running average of the weights over the steps of Adam (Polyak and
+    Juditsky 1992), statistics of batch norm included: after each step it keeps this share of itself, so that about
+    1 / (1 - averaging) steps count; 0.998 is some 500. A network without weights of other pictures that is taught on
+    noisy frames swings from pass to pass, its average does not. 0: the weights themselves, as in the paper."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Of new weights, the order of pictures, dropout and flips."""
 

@@ -82,6 +82,7 @@ class SearchResult:
     trials: tuple[SearchTrial, ...]
     best_place: int
     optuna_version: str
+    from_base: bool = False  # whether the first trial is the base recipe
 
     @property
     def best(self) -> TrainingRecipe:
@@ -100,7 +101,8 @@ class SearchResult:
         """Return the search as one JSON document, with the table of trials."""
         return {
             "method": self.method,
-            "description": _DESCRIPTIONS[self.method],
+            "description": _DESCRIPTIONS[self.method] + (", the initial recipe first" if self.from_base else ""),
+            "from_base": self.from_base,
             "optuna_version": self.optuna_version,
             "seed": self.seed,
             "startup_trials": STARTUP_TRIALS if self.method == "bayes" else None,
@@ -124,15 +126,18 @@ def search_recipe(
     seed: int = 0,
     about: Mapping[str, Any] | None = None,
     progress: Callable[[SearchTrial], None] | None = None,
+    from_base: bool = False,
 ) -> SearchResult:
     """Return the search for the recipe of the largest `objective(recipe, notes)`, such as `cross_validate(...).value`.
 
     `storage` is a SQLite file of this search alone, written after every trial: the same call goes on from it, or
     returns at once when all trials are there. A trial that was killed is made again, with the same recipe: what a trial
     chooses depends on seed, place and the earlier values only. More `trials` extend a search; a grid is laid for its
-    number of trials, and may have fewer points. `about` (JSON) names what else the values depend on, such as the data's
-    digest and the splits. An objective that returns NaN, or raises DivergedError, has no value, and counts as the worst
-    one so far for what is chosen next; any other error ends the search, to be gone on with.
+    number of trials, and may have fewer points. With `from_base` the first trial is the base recipe, if that lies in
+    the space, so that the best is never worse by the same measure; a grid stays a grid. `about` (JSON) names what else
+    the values depend on, such as the data's digest and the splits. An objective that returns NaN, or raises
+    DivergedError, has no value, and counts as the worst one so far for what is chosen next; any other error ends the
+    search, to be gone on with.
     Raises UsageError for a storage of another search, LockedError while another process searches there, InputError
     when no trial has a value, OutputError when the file cannot be made.
     """
@@ -142,12 +147,14 @@ def search_recipe(
         raise UsageError(f"search: method {method!r}, {trials} trials; expected {', '.join(METHODS)}, 1 or more trials")
     parameters = space.parameters(base)
     points = grid_points(parameters, trials) if method == "grid" else None
+    first = space.place_of(base) if from_base and points is None else None
     identity = {
         "method": method,
         "seed": seed,
         "base": base.model_dump(mode="json"),
         "space": space.model_dump(mode="json"),
         "grid": None if points is None else len(points),
+        "first": first,
         "about": dict(about or {}),
     }
     path = Path(storage)
@@ -157,8 +164,9 @@ def search_recipe(
         wanted = trials if points is None else len(points)
         while (place := len(_ended(study))) < wanted:
             study.sampler = _sampler(method, seed, place)
-            if points and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-                study.enqueue_trial(points[place])  # one that was killed before it began waits still, for this place
+            fixed = points[place] if points else first if place == 0 else None
+            if fixed is not None and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                study.enqueue_trial(fixed)  # one that was killed before it began waits still, for this place
             _make_trial(study, objective, space, base, parameters, place)
             if progress:
                 progress(_table(study, space, base, method)[place])
@@ -168,7 +176,7 @@ def search_recipe(
     if not known:
         raise InputError(f"{path}: no trial of {len(table)} has a value; the first: {table[0].reason}")
     best = max(known, key=lambda trial: (trial.value, -trial.place))
-    return SearchResult(method, seed, base, space, table, best.place, version)
+    return SearchResult(method, seed, base, space, table, best.place, version, first is not None)
 
 
 def _make_trial(

@@ -102,6 +102,32 @@ class SearchSpace(BaseModel):
             raise UsageError("search: nothing to choose; give at least one range of the search space")
         return tuple(found)
 
+    def place_of(self, base: TrainingRecipe) -> dict[str, float] | None:
+        """Return the choice that makes the base recipe itself; None where it lies outside the ranges."""
+        ratio = base.tune_rate / base.head_rate
+        values: dict[str, float] = {
+            "dense_layers": len(base.dense),
+            "dense_units": base.dense[0] if base.dense else 1,
+            "dropout": base.dropout,
+            "l2": base.l2,
+            "head_rate": base.head_rate,
+            # the one of neighbouring numbers whose product with head_rate rounds to tune_rate
+            "tune_share": next(
+                (
+                    n
+                    for n in (ratio, math.nextafter(ratio, 0), math.nextafter(ratio, 1))
+                    if n * base.head_rate == base.tune_rate
+                ),
+                ratio,
+            ),
+            "tune_rate": base.tune_rate,
+            "log2_batch": base.batch.bit_length() - 1,
+        }
+        parameters = self.parameters(base)
+        chosen = {parameter.name: values[parameter.name] for parameter in parameters}
+        within = all(parameter.low <= chosen[parameter.name] <= parameter.high for parameter in parameters)
+        return chosen if within and self.recipe(chosen, base) == base else None
+
     def recipe(self, chosen: Mapping[str, Any], base: TrainingRecipe) -> TrainingRecipe:
         """Return the base recipe with the chosen numbers in it; raises UsageError when they do not go together."""
         fields = base.model_dump() | {name: chosen[name] for name in ("dropout", "l2") if name in chosen}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from phasewell.learning.recipe import TrainingRecipe
 
 Step = Literal["head", "tune"]
+_EARLY_STEPS = 10
 
 
 class DivergedError(InputError):
@@ -53,6 +54,7 @@ class Teaching:
     workplace: Workplace
     stop: Callable[[], None]
     features: dict[str, torch.Tensor] = field(default_factory=dict)  # pooled, (variants, n, maps), of the step head
+    averages: dict[str, torch.Tensor] = field(default_factory=dict)  # of what the step changes; empty without averaging
 
     @property
     def network(self) -> Network:
@@ -79,6 +81,8 @@ class Teaching:
                     self.features[name] = read_features(
                         self.served, self.pictures.pictures, frames, self.workplace, variants, self.stop
                     )
+        if self.recipe.averaging:
+            self.averages = {name: value.clone() for name, value in self.weights(step).items()}
         taught = head if step == "head" else list(self.network.parameters())
         groups = [
             {"params": [one for one in taught if one.ndim > 1], "weight_decay": self.recipe.l2},  # Adam + L2
@@ -110,7 +114,8 @@ class Teaching:
         loss_sum = torch.zeros((), dtype=torch.float64, device=self.workplace.device)
         right = torch.zeros((), dtype=torch.int64, device=self.workplace.device)
         with self.workplace.seeded(seed_of(self.recipe.seed, step, number, "dropout")):
-            for first, last in cut_batches(count, self.recipe.batch):
+            batches = cut_batches(count, self.recipe.batch)
+            for done, (first, last) in enumerate(batches, (number - 1) * len(batches)):
                 self.stop()
                 part, wanted = slice(first, last), targets[first:last]
                 with self.workplace.autocast():
@@ -124,6 +129,7 @@ class Teaching:
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
+                self._average(step, done)
                 loss_sum += loss.detach() * len(wanted)
                 right += (logits.argmax(1) == wanted).sum()
         return float(loss_sum) / count, int(right) / count
@@ -132,22 +138,46 @@ class Teaching:
         """Return the mean cross-entropy and the accuracy on the validation frames, None without."""
         if self.validation is None:
             return None, None
-        if step == "head":
-            self.network.eval()
-            with torch.inference_mode(), self.workplace.autocast():
-                found = self.network.decide(self.features["validation"][0]).float().cpu().numpy()
-        else:
-            found = read_logits(self.served, self.pictures.pictures, self.validation, self.workplace)
+        taught = {name: value.clone() for name, value in self.weights(step).items()} if self.averages else {}
+        self.restore(self.averages)
+        found = self._validation_logits(step, self.validation)
+        self.restore(taught)
         logits = found.astype(np.float64)
         targets = self.pictures.targets[self.validation]
         shifted = logits - logits.max(1, keepdims=True)
         losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(targets)), targets]
         return float(losses.mean()), float((logits.argmax(1) == targets).mean())
 
+    def _validation_logits(self, step: Step, frames: NDArray[np.int64]) -> NDArray[np.float32]:
+        if step == "head":
+            self.network.eval()
+            with torch.inference_mode(), self.workplace.autocast():
+                found: NDArray[np.float32] = self.network.decide(self.features["validation"][0]).float().cpu().numpy()
+                return found
+        return read_logits(self.served, self.pictures.pictures, frames, self.workplace)
+
+    def _average(self, step: Step, done: int) -> None:
+        # `done` steps of Adam were made before this one; while they are few, the first weights do not count for long
+        if not self.averages:
+            return
+        keep = min(self.recipe.averaging, done / (done + _EARLY_STEPS))
+        now = self.weights(step)
+        moving = [name for name, value in self.averages.items() if value.dtype.is_floating_point]
+        with torch.no_grad():
+            torch._foreach_lerp_(  # all of them in one launch
+                [self.averages[name] for name in moving], [now[name].detach() for name in moving], 1 - keep
+            )
+        for name in self.averages.keys() - set(moving):  # batch norm counts its batches
+            self.averages[name].copy_(now[name])
+
     def weights(self, step: Step) -> dict[str, torch.Tensor]:
         """Return what a step changes, by state-dict key: the tensors themselves."""
         state: dict[str, torch.Tensor] = self.network.state_dict()
         return {name: value for name, value in state.items() if step == "tune" or name.startswith(HEAD)}
+
+    def kept(self, step: Step) -> dict[str, torch.Tensor]:
+        """Return what is kept of a step as it stands, by state-dict key: the averages where there are any."""
+        return self.averages or self.weights(step)
 
     def restore(self, weights: dict[str, torch.Tensor]) -> None:
         """Give the network the values of some keys."""

@@ -177,6 +177,7 @@ class _Course:
         self._at = 0  # place in the steps
         self._done = 0  # passes of this step
         self._best_weights: dict[str, torch.Tensor] = {}
+        self._averages: dict[str, torch.Tensor] = {}  # those of a checkpoint, until its step goes on
         self.history: list[Epoch] = []
         self.best: int | None = None  # place in the history
 
@@ -191,13 +192,17 @@ class _Course:
     def _run_step(self, step: Step, limit: int, adam: dict[str, torch.Tensor]) -> None:
         optimiser = self._teaching.begin(step)
         _restore_adam(optimiser, adam)
+        for name, value in self._averages.items():
+            self._teaching.averages[name].copy_(value)
+        self._averages = {}
         while self._done < limit and self._is_patient(step):
             epoch = self._make_pass(step, optimiser)
             if self._path and time.monotonic() - self._saved_s >= self._interval_s:
                 self._save(_adam_tensors(optimiser))
             if self._progress:
                 self._progress(epoch)
-        self._teaching.restore(self._best_weights)
+        self._teaching.restore(self._best_weights or self._teaching.kept(step))
+        self._teaching.averages = {}
         self._at, self._done = self._at + 1, 0
         if self.best is not None:  # the next step changes other weights, and has to be better than this one
             self._best_weights = _copied(self._teaching.weights("tune"))
@@ -214,7 +219,7 @@ class _Course:
         self._done += 1
         if self._is_better(epoch):
             self.best = len(self.history) - 1
-            self._best_weights = _copied(self._teaching.weights(step))
+            self._best_weights = _copied(self._teaching.kept(step))
         return epoch
 
     def _is_better(self, epoch: Epoch) -> bool:
@@ -240,7 +245,7 @@ class _Course:
             return
         ended = self._at == len(self._steps)
         parts = {"now": self._teaching.weights("tune" if ended else self._steps[self._at][0]), "adam": adam}
-        parts |= {} if ended else {"best": self._best_weights}
+        parts |= {} if ended else {"best": self._best_weights, "average": self._teaching.averages}
         tensors = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
         document = {
             "at": self._at,
@@ -258,12 +263,12 @@ class _Course:
         document, tensors = found
         self._at, self._done, self.best = document["at"], document["done"], document["best"]
         self.history = [Epoch(**epoch) for epoch in document["history"]]
-        parts: dict[str, dict[str, torch.Tensor]] = {"now": {}, "best": {}, "adam": {}}
+        parts: dict[str, dict[str, torch.Tensor]] = {"now": {}, "best": {}, "adam": {}, "average": {}}
         for name, value in tensors.items():
             part, _, key = name.partition("/")
             parts[part][key] = value
         self._teaching.restore(parts["now"])
-        self._best_weights = parts["best"]
+        self._best_weights, self._averages = parts["best"], parts["average"]
         return parts["adam"]
 
 

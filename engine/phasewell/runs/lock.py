@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from phasewell.durable import temporary_beside
+from phasewell.durable import remove_file, temporary_beside
 from phasewell.errors import LockedError, OutputError, StorageError
 
 LOCK_NAME = "run.lock"
@@ -55,6 +55,13 @@ class RunLock:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+
+    def remove(self) -> None:
+        """Take the file away while the lock is held, from a folder that is whole and where nothing more is done.
+
+        Whoever waits for the lock gets it on a file that is gone: they have to look again whether the work is done.
+        """
+        remove_file(self.folder / LOCK_NAME)
 
     def _close(self) -> None:
         if self._descriptor is not None:

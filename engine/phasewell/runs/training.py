@@ -75,11 +75,11 @@ def train_model(
     and `train_network`.
     """
     folder, opened = Path(output), open_plate(plate, foreign)
-    if (folder / CARD_NAME).exists():
-        raise OutputError(f"model {folder}: holds a model already; choose another folder or remove that one")
+    _refuse_model(folder)
     recipe = recipe or (SCRATCH if weights is None else TrainingRecipe())
     check_network(network, 2, recipe.dense, recipe.dropout)
-    with RunLock(folder), stop_on_signals() as stop:
+    with RunLock(folder) as lock, stop_on_signals() as stop:
+        _refuse_model(folder)  # one that another process wrote while this one waited for the lock
         pictures_folder = Path(cache) if cache else folder
         frames = label_frames(
             opened, pictures_folder, device=device, progress=frames_progress, stop=stop.check, **options
@@ -102,7 +102,13 @@ def train_model(
         remove_file(checkpoint)
         if cache is None and frames.path:
             remove_file(frames.path)
+        lock.remove()
     return model
+
+
+def _refuse_model(folder: Path) -> None:
+    if (folder / CARD_NAME).exists():
+        raise OutputError(f"model {folder}: holds a model already; choose another folder or remove that one")
 
 
 def choose_roles(

@@ -49,9 +49,19 @@ class Searcher:
         return self.ledger.once(name, make)
 
     def initial(self) -> dict[str, Any]:
-        """Return the step that judges the initial recipe in the same folds."""
+        """Return the step that judges the initial recipe in the same folds.
+
+        It is the first trial of the search where it lies in the search's space, and is then not taught twice.
+        """
         name = f"{self.teacher.network}-initial"
-        return self.ledger.once(name, lambda: self._judge(self.base, self.material.folds, name))
+
+        def make() -> dict[str, Any]:
+            found = self.search()["search"]
+            if found["from_base"] and found["trials"][0]["value"] is not None:
+                return self._trial(f"{self.teacher.network}-search-bayes", 0)
+            return self._judge(self.base, self.material.folds, name)
+
+        return self.ledger.once(name, make)
 
     def outside(self) -> dict[str, Any]:
         """Return the step that judges the search itself: every line is scored by a network that no search let see it.
@@ -108,7 +118,7 @@ class Searcher:
 
         storage = self.ledger.folder / "searches" / f"{name}.sqlite"
         base, space, seed = self.base, self.scale.space, self.scale.seed
-        return search_recipe(objective, space, base, storage, trials, method, seed, about, tell)
+        return search_recipe(objective, space, base, storage, trials, method, seed, about, tell, True)
 
     def _judge(self, recipe: TrainingRecipe, folds: tuple[LineSplit, ...], name: str) -> dict[str, Any]:
         found, courses = self.teacher.cross_validate(recipe, folds, name)
