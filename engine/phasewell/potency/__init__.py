@@ -8,10 +8,12 @@ from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, because scikit-learn is slow to import
 _PUBLIC = {
+    "Assessment": "phasewell.potency.assessment",
     "Economy": "phasewell.potency.economy",
     "Evaluation": "phasewell.potency.evaluation",
     "FieldSums": "phasewell.potency.field_sums",
     "LassoLeaveGroupOut": "phasewell.potency.lasso",
+    "LearningCurve": "phasewell.potency.learning_curve",
     "ModelGrid": "phasewell.potency.grid",
     "ModelStructure": "phasewell.potency.structure",
     "PotencyModel": "phasewell.potency.model",
@@ -19,14 +21,17 @@ _PUBLIC = {
     "ProfileStack": "phasewell.potency.field_sums",
     "ShuffleTest": "phasewell.potency.shuffle",
     "StabilitySelection": "phasewell.potency.structure",
+    "assess": "phasewell.potency.assessment",
     "best_baseline": "phasewell.potency.baselines",
     "compare_windows": "phasewell.potency.structure",
     "demonstrate_row_folds": "phasewell.potency.resampling",
     "draw_fields": "phasewell.potency.field_sums",
+    "evaluate_as_paper": "phasewell.potency.optimistic",
     "evaluate_baselines": "phasewell.potency.baselines",
     "find_economy": "phasewell.potency.economy",
     "fit": "phasewell.potency.model",
     "fit_grid": "phasewell.potency.grid",
+    "learning_curve": "phasewell.potency.learning_curve",
     "leave_out_models": "phasewell.potency.resampling",
     "load_model": "phasewell.potency.storage",
     "noise_floor": "phasewell.potency.resampling",
@@ -38,10 +43,12 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Assessment",
     "Economy",
     "Evaluation",
     "FieldSums",
     "LassoLeaveGroupOut",
+    "LearningCurve",
     "ModelGrid",
     "ModelStructure",
     "PotencyModel",
@@ -49,14 +56,17 @@ __all__ = [
     "ProfileStack",
     "ShuffleTest",
     "StabilitySelection",
+    "assess",
     "best_baseline",
     "compare_windows",
     "demonstrate_row_folds",
     "draw_fields",
+    "evaluate_as_paper",
     "evaluate_baselines",
     "find_economy",
     "fit",
     "fit_grid",
+    "learning_curve",
     "leave_out_models",
     "load_model",
     "noise_floor",
@@ -68,13 +78,16 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from phasewell.potency.assessment import Assessment, assess
     from phasewell.potency.baselines import best_baseline, evaluate_baselines
     from phasewell.potency.economy import Economy, find_economy
     from phasewell.potency.evaluation import Evaluation, Prediction
     from phasewell.potency.field_sums import FieldSums, ProfileStack, draw_fields
     from phasewell.potency.grid import ModelGrid, fit_grid
     from phasewell.potency.lasso import LassoLeaveGroupOut
+    from phasewell.potency.learning_curve import LearningCurve, learning_curve
     from phasewell.potency.model import PotencyModel, fit
+    from phasewell.potency.optimistic import evaluate_as_paper
     from phasewell.potency.resampling import (
         demonstrate_row_folds,
         leave_out_models,

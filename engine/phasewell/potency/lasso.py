@@ -110,9 +110,9 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
         codes = self._codes(groups, 2)
-        ratio = self._l1_ratio()
+        ratio = self.penalty_ratio()
         self.n_features_in_ = rows.shape[1]
-        self.alphas_ = self._grid(np.array([largest_alpha(rows, target)]))[0]
+        self.alphas_ = self.alphas_for(np.array([largest_alpha(rows, target)]))[0]
         errors = self._errors(rows, target, codes, np.ones(len(rows), bool), self.alphas_)
         self.cv_error_ = errors.mean(axis=0)
         chosen = choose_candidate(errors, self.se_factor)
@@ -149,8 +149,8 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             train = np.concatenate([np.vstack([outer[g], inner[g]]) for g in block])
             first = np.cumsum([0, *(len(inner[g]) + 1 for g in block)])
             sets = TrainingSets(rows, train, target)
-            alphas = np.repeat(self._grid(sets.largest_alpha[first[:-1]]), np.diff(first), axis=0)
-            fitted = sets.solve(alphas, self._l1_ratio()).fitted
+            alphas = np.repeat(self.alphas_for(sets.largest_alpha[first[:-1]]), np.diff(first), axis=0)
+            fitted = sets.solve(alphas, self.penalty_ratio()).fitted
             for group, at, end in zip(block, first[:-1], first[1:], strict=True):
                 held = outer[group] & ~train[at + 1 : end]
                 errors = _held_errors(fitted[at + 1 : end], sets.intercept[at + 1 : end], held, target, codes)
@@ -159,7 +159,8 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 predicted[own] = fitted[at, chosen - 1, own] if chosen else sets.intercept[at]
         return predicted
 
-    def _l1_ratio(self) -> float:
+    def penalty_ratio(self) -> float:
+        """Return the share of the penalty that is |b|_1: 1 for LASSO, 0 for ridge."""
         return 1.0
 
     def _codes(self, groups: ArrayLike | None, least: int) -> Codes:
@@ -171,10 +172,10 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise UsageError(f"{type(self).__name__}: {found}; expected at least {least}")
         return codes
 
-    def _grid(self, largest: Vector) -> Matrix:
+    def alphas_for(self, largest: Vector) -> Matrix:
         """Return the lambdas (sets, n_alphas), descending; all 0 where no column is of use."""
         # as glmnet: at 0.001 already every coefficient is shrunk to nothing
-        grid: Matrix = (largest / max(self._l1_ratio(), 0.001))[:, None] * np.geomspace(
+        grid: Matrix = (largest / max(self.penalty_ratio(), 0.001))[:, None] * np.geomspace(
             1.0, self.alpha_ratio, self.n_alphas
         )
         return grid
@@ -195,7 +196,7 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         found = []
         for some in _blocks(inner, len(alphas) * len(target)):
             sets = TrainingSets(rows, some, target)
-            fitted = sets.solve(np.tile(alphas, (len(some), 1)), self._l1_ratio()).fitted
+            fitted = sets.solve(np.tile(alphas, (len(some), 1)), self.penalty_ratio()).fitted
             found.append(_held_errors(fitted, sets.intercept, train & ~some, target, codes))
         return np.concatenate(found)
 
@@ -222,7 +223,8 @@ class ElasticNetLeaveGroupOut(LassoLeaveGroupOut):
         super().__init__(n_alphas, alpha_ratio, se_factor, folds)
         self.l1_ratio = l1_ratio
 
-    def _l1_ratio(self) -> float:
+    def penalty_ratio(self) -> float:
+        """Return `l1_ratio`, checked."""
         if not 0.0 < self.l1_ratio <= 1.0:
             raise UsageError(f"elastic net: l1_ratio {self.l1_ratio:g}; expected above 0, at most 1 (0 is ridge)")
         return float(self.l1_ratio)
@@ -240,7 +242,8 @@ class RidgeLeaveGroupOut(LassoLeaveGroupOut):
     ) -> None:
         super().__init__(n_alphas, alpha_ratio, se_factor, folds)
 
-    def _l1_ratio(self) -> float:
+    def penalty_ratio(self) -> float:
+        """Return 0: no part of the penalty is |b|_1."""
         return 0.0
 
 

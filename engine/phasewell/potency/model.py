@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,12 +25,21 @@ if TYPE_CHECKING:
 PIXEL_SIZE_TOLERANCE = 1e-6  # relative: the same number through a text file, not another microscope
 
 
+class TrainingRows(NamedTuple):
+    """What a model was fitted on: `values` (rows, columns), `n_cells` (rows, hours) behind them, hours `times_h`."""
+
+    values: NDArray[np.float64]
+    n_cells: NDArray[np.int64]
+    times_h: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class PotencyModel:
     """A model fitted on all rows, and what leave-one-clone-out says of its kind on these data.
 
     `profile_columns` are all columns of the profile it was fitted on, `columns` those it uses (the rest was
-    undefined in a training row). `estimator` is a fitted scikit-learn estimator on `columns`.
+    undefined in a training row). `estimator` is a fitted scikit-learn estimator on `columns`. `training` are the rows
+    themselves: intervals and the limits of what the model knows are made from them.
     """
 
     kind: str
@@ -44,16 +53,17 @@ class PotencyModel:
     groups: tuple[str, ...]
     evaluation: Evaluation
     estimator: Any = field(repr=False, compare=False)
+    training: TrainingRows = field(repr=False, compare=False)
 
     def predict(self, profile: Profile) -> NDArray[np.float64]:
         """Return the predicted target of every well (wells,), NaN where a column the model uses is undefined.
 
         Raises UsageError when the profile has another definition, pixel size or set of columns, saying which.
         """
-        self._check(profile)
+        self.check(profile)
         places = {column: i for i, column in enumerate(profile.columns)}
         values = profile.values[:, [places[column] for column in self.columns]]
-        usable = np.isfinite(values[:, self._used_columns()]).all(axis=1)
+        usable = np.isfinite(values[:, self.used_columns()]).all(axis=1)
         predicted = np.full(len(values), np.nan)
         if usable.any():
             predicted[usable] = self.estimator.predict(values[usable])
@@ -65,12 +75,14 @@ class PotencyModel:
 
         return save_model(self, folder)
 
-    def _used_columns(self) -> NDArray[np.int64]:
+    def used_columns(self) -> NDArray[np.int64]:
+        """Return the places among `columns` that can move a prediction, ascending."""
         if self.kind in SPARSE_KINDS:
             return np.flatnonzero(self.estimator.coef_)
         return np.arange(len(self.columns))
 
-    def _check(self, profile: Profile) -> None:
+    def check(self, profile: Profile) -> None:
+        """Raise UsageError when the profile has other definitions, another pixel size or other columns, saying how."""
         if self.definitions != DEFINITIONS_ID:
             raise UsageError(
                 f"predict: the model was fitted on descriptors {self.definitions}, this code measures {DEFINITIONS_ID}"
@@ -139,7 +151,13 @@ def fit(
         groups=tuple(dict.fromkeys(table.groups)),
         evaluation=evaluate(kind, validation, table, predicted, coefficients),
         estimator=fitted,
+        training=_training_rows(profile, table),
     )
+
+
+def _training_rows(profile: Profile, table: TrainingTable) -> TrainingRows:
+    rows = [profile.wells.index(well) for well in table.wells]
+    return TrainingRows(table.values, profile.n_cells[rows], profile.times_h)
 
 
 def _coefficients(fitted: Any, table: TrainingTable) -> tuple[Coefficient, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from phasewell.potency.field_sums import ProfileStack
-    from phasewell.potency.training import Groups, Targets
+    from phasewell.potency.training import Groups, Targets, TrainingTable
     from phasewell.profiles import Profile
 
     Floats = NDArray[np.float64]
@@ -196,7 +196,13 @@ def leave_out_models(
     parameters: Mapping[str, Any] | None = None,
 ) -> LeftOutModels:
     """Fit one model without each clone, for intervals; columns undefined in some well are left out. Raises as `fit`."""
-    table = training_table(profile, targets, groups)
+    return leave_out_of_table(training_table(profile, targets, groups), kind, seed, parameters)
+
+
+def leave_out_of_table(
+    table: TrainingTable, kind: str, seed: int = 0, parameters: Mapping[str, Any] | None = None
+) -> LeftOutModels:
+    """Return `leave_out_models` of a table that is already joined."""
     codes = table.group_codes
     estimators, residuals = [], []
     for group in range(int(codes.max()) + 1):

@@ -18,13 +18,14 @@ from phasewell.errors import InputError, OutputError, SecurityError
 from phasewell.potency.estimators import KINDS, LINEAR_KINDS, make_estimator
 from phasewell.potency.evaluation import Evaluation
 from phasewell.potency.lasso import LassoLeaveGroupOut
-from phasewell.potency.model import PotencyModel
+from phasewell.potency.model import PotencyModel, TrainingRows
 from phasewell.profiles import ProfileColumn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FORMAT = "phasewell-potency-model-1"
+TRAINING_NAME = "training.npz"
+FORMAT = "phasewell-potency-model-2"
 ESTIMATOR_FILES = {kind: f"{kind}.json" for kind in LINEAR_KINDS} | {
     "forest": "forest.skops",
     "xgboost": "xgboost.ubj",
@@ -94,6 +95,7 @@ def _write_files(model: PotencyModel, folder: Path) -> None:
     else:
         model.estimator.save_model(folder / name)
     _write_json(folder / "evaluation.json", model.evaluation.to_dict())
+    np.savez(folder / TRAINING_NAME, values=model.training.values, n_cells=model.training.n_cells)
     manifest = ModelManifest(
         format=FORMAT,
         kind=model.kind,
@@ -107,7 +109,7 @@ def _write_files(model: PotencyModel, folder: Path) -> None:
         groups=model.groups,
         training_digest=model.training_digest,
         versions=_versions(model.kind),
-        files={file: _digest(folder / file) for file in (name, "evaluation.json")},
+        files={file: _digest(folder / file) for file in (name, "evaluation.json", TRAINING_NAME)},
     )
     _write_json(folder / "manifest.json", manifest.model_dump(mode="json"))
 
@@ -135,7 +137,20 @@ def load_model(folder: Path | str) -> PotencyModel:
         groups=manifest.groups,
         evaluation=Evaluation.from_dict(json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))),
         estimator=_load_estimator(folder / ESTIMATOR_FILES[manifest.kind], manifest),
+        training=_load_training(folder / TRAINING_NAME, manifest),
     )
+
+
+def _load_training(path: Path, manifest: ModelManifest) -> TrainingRows:
+    times_h = tuple(sorted({time_h for _, _, time_h in manifest.profile_columns}))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            values, n_cells = arrays["values"], arrays["n_cells"]
+    except (ValueError, KeyError, OSError) as error:
+        raise InputError(f"model {path}: not the training rows ({error}); fit the model again") from error
+    if values.shape[1:] != (len(manifest.columns),) or n_cells.shape != (len(values), len(times_h)):
+        raise InputError(f"model {path}: {values.shape} values for {len(manifest.columns)} columns; fit it again")
+    return TrainingRows(values, n_cells, times_h)
 
 
 def _read_manifest(folder: Path) -> ModelManifest:
@@ -148,7 +163,7 @@ def _read_manifest(folder: Path) -> ModelManifest:
         raise InputError(f"model {folder}: manifest.json is not valid: {error.errors()[0]['msg']}") from error
     if manifest.format != FORMAT or manifest.kind not in KINDS:
         raise InputError(f"model {folder}: format {manifest.format!r}, kind {manifest.kind!r}; expected {FORMAT}")
-    if set(manifest.files) != {ESTIMATOR_FILES[manifest.kind], "evaluation.json"}:
+    if set(manifest.files) != {ESTIMATOR_FILES[manifest.kind], "evaluation.json", TRAINING_NAME}:
         raise InputError(f"model {folder}: manifest.json names files {', '.join(sorted(manifest.files))}")
     return manifest
 
