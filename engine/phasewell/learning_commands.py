@@ -18,7 +18,7 @@ from phasewell.errors import EXIT_DONE, UsageError
 if TYPE_CHECKING:
     from phasewell.learning import Epoch, TrainingRecipe
 
-reproduce_app = cyclopts.App(name="reproduce", help="Reproduce a paper whole on the frames of a plate.")
+reproduce_app = cyclopts.App(name="reproduce", help="Reproduce a paper whole, on a plate or on a finished run.")
 Lines = Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")]
 
 
@@ -135,6 +135,67 @@ def paper_k(
     document["pretrained"] = {name: found["pretrained"] for name, found in result["networks"].items()}
     document["simulated"] = result["plate"]["simulated"]
     document["test"] = result["final"]["after"]["test"]["evaluation"]["metrics"]
+    show(document, str(page), json)
+    return EXIT_DONE
+
+
+@reproduce_app.command(name="paper-r")
+def paper_r(
+    run: Path,
+    *,
+    output: Path,
+    scale: Literal["smoke", "paper"] = "smoke",
+    target: str | None = None,
+    group: str | None = None,
+    ledger: Path | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    seed: int | None = None,
+    set_: Set = (),
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Reproduce paper R on a finished run: growth, sizes, PCA, models, grids, bootstraps; the same command resumes.
+
+    No image is read. Keys of the scale are set by --set scale.KEY=VALUE, such as scale.grid_draws=50.
+
+    Parameters
+    ----------
+    run
+        Folder of a finished run whose plate map names `clone` and `potency` of its wells, and `lot` of bulk wells.
+    output
+        Folder for everything that is made, and for the page paper-r.html.
+    scale
+        smoke: every step in the smallest form. paper: every window with every number of fields, minutes on two cores.
+    target
+        Column of the plate map that holds the potency. Left out: that of the run's configuration.
+    group
+        Column of the plate map that names the clone. Left out: that of the run's configuration.
+    ledger
+        CSV of passages. Left out: passages.csv of the plate store, where there is one.
+    workers
+        Processes for grids and bootstraps, by Dask; 1 computes everything here. The numbers are the same.
+    scheduler
+        Address of a running Dask scheduler, in place of workers of its own.
+    seed
+        Of fields, bootstraps, deals and forests.
+    """
+    from phasewell.report.paper_r import write_paper_r
+    from phasewell.runs.paper_r import choose_scale, reproduce_paper_r
+
+    def tell(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr)
+
+    chosen = choose_scale(scale, seed, set_)
+    where: dict[str, Any] = {"target": target, "group": group, "ledger": ledger}
+    result = reproduce_paper_r(run, output, chosen, **where, workers=workers, scheduler=scheduler, say=tell)
+    page = write_paper_r(output)
+    lasso = result["steps"]["models"]["evaluations"]["lasso"]
+    document: dict[str, Any] = {"page": str(page), "result": str(output / "result.json"), "scale": chosen.name}
+    document |= {"simulated": result["material"]["simulated"]}
+    document["lasso"] = {key: lasso[key] for key in ("rmse", "baseline_rmse", "q2", "verdict")}
+    document["selected"] = result["steps"]["lasso_grid"]["selected"]
     show(document, str(page), json)
     return EXIT_DONE
 

@@ -6,6 +6,7 @@ from phasewell.lazy import lazy_names
 
 if TYPE_CHECKING:
     from phasewell.runs.paper_r.material import Material, read_material
+    from phasewell.runs.paper_r.reproduction import reproduce_paper_r
     from phasewell.runs.paper_r.scale import SCALES, PaperRScale, choose_scale
 
 # public name -> module that defines it; loaded on first use, so that importing this package stays cheap
@@ -15,6 +16,7 @@ _PUBLIC = {
     "PaperRScale": "phasewell.runs.paper_r.scale",
     "choose_scale": "phasewell.runs.paper_r.scale",
     "read_material": "phasewell.runs.paper_r.material",
+    "reproduce_paper_r": "phasewell.runs.paper_r.reproduction",
 }
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
-__all__ = ["SCALES", "Material", "PaperRScale", "choose_scale", "read_material"]
+__all__ = ["SCALES", "Material", "PaperRScale", "choose_scale", "read_material", "reproduce_paper_r"]

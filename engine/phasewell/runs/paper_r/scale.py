@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import difflib
+import tomllib
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -62,12 +65,36 @@ SMOKE = PaperRScale(
 SCALES = {scale.name: scale for scale in (SMOKE, PAPER)}
 
 
-def choose_scale(name: Literal["smoke", "paper"] | str, seed: int | None = None) -> PaperRScale:
-    """Return a scale by name, of another seed where it is given; raises UsageError for an unknown one."""
+def choose_scale(name: str, seed: int | None = None, settings: Sequence[str] = ()) -> PaperRScale:
+    """Return a scale by name, with a seed and settings such as `scale.grid_draws=50` in place of its own.
+
+    Values are in TOML syntax; the word `all` is None. Raises UsageError for an unknown scale or key, naming the nearest
+    key that there is, and for a value out of range.
+    """
     if name not in SCALES:
         raise UsageError(f"scale {name!r}: expected one of {', '.join(SCALES)}")
     changed: dict[str, Any] = {} if seed is None else {"seed": seed}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        section, _, own = key.strip().partition(".")
+        if not equals or section != "scale" or own not in PaperRScale.model_fields or own == "name":
+            known = [field for field in PaperRScale.model_fields if field != "name"]
+            near = difflib.get_close_matches(own, known, n=1, cutoff=0.4)
+            hint = f"did you mean scale.{near[0]}?" if near else f"expected one of {', '.join(known)}"
+            raise UsageError(f"--set {setting!r}: no such key of the scale; {hint}")
+        changed[own] = _value(setting, text)
     try:
         return PaperRScale.model_validate({**SCALES[name].model_dump(), **changed})
     except ValidationError as error:
-        raise UsageError(f"scale {name}: {error.errors()[0]['msg']}") from error
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or name
+        raise UsageError(f"scale {name}: {where}: {first['msg']}") from error
+
+
+def _value(setting: str, text: str) -> Any:
+    if text.strip() == "all":
+        return None
+    try:
+        return tomllib.loads(f"x={text}")["x"]
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"--set {setting!r}: expected a value in TOML syntax, or all ({error})") from error

@@ -1,0 +1,136 @@
+"""The page of a reproduction: every claim, figure and table of paper R, and where the numbers come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from phasewell.durable import replace_file
+from phasewell.errors import OutputError
+from phasewell.report.blocks import Block, Code, Column, Definitions, Fact, Facts, Page, Paragraph, Section, Table
+from phasewell.report.document import render
+from phasewell.report.paper_r import modelling
+from phasewell.report.paper_r.outcome import Outcome, read_outcome
+from phasewell.report.paper_r.verdicts import describe_selected, model_verdicts, verdict_table
+from phasewell.report.theme import hour_text
+
+PAGE_NAME = "paper-r.html"
+
+
+def write_paper_r(folder: Path | str, output: Path | str | None = None) -> Path:
+    """Write the page of a finished reproduction as one HTML file that opens offline, and return its path.
+
+    `output` defaults to paper-r.html in the folder. The same result gives the same bytes. Raises InputError when the
+    folder holds no finished reproduction, OutputError when the file cannot be made.
+    """
+    folder = Path(folder)
+    path = Path(output) if output is not None else folder / PAGE_NAME
+    outcome = read_outcome(folder)
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; give another output")
+    replace_file(path, render(compose_paper_r(outcome)).encode("utf-8"))
+    return path
+
+
+def compose_paper_r(outcome: Outcome) -> Page:
+    """Return the page of a result."""
+    material = outcome.material
+    sections = (
+        _summary(outcome),
+        *_describing(outcome)[0],
+        modelling.full_models(outcome),
+        modelling.grids(outcome),
+        modelling.structure(outcome),
+        modelling.bootstraps(outcome),
+        _provenance(outcome),
+    )
+    return Page(
+        title="Paper R, reproduced",
+        subtitle=f"How long a clone goes on, from how its cells look · plate {material['plate']} · {outcome.stamp()}",
+        simulated="These cells were made by a program; no cell was imaged." if outcome.is_simulated else "",
+        sections=sections,
+        footer="This page holds everything it shows and fetches nothing.",
+    )
+
+
+def _summary(outcome: Outcome) -> Section:
+    material, models, grid = outcome.material, outcome.steps["models"], outcome.steps["lasso_grid"]
+    clones = {row["clone"]: row["potency"] for row in material["clones"]}
+    lasso = models["evaluations"]["lasso"]
+    n_cells = sum(sum(row["n_cells"]) for row in material["clones"])
+    times, p = material["times_h"], grid["first_draw"]["p_family"]
+    lots = len({row["lot"] for row in material["lots"]})
+    over = f"p over the grid {p:.3f}" if p is not None else "p over the grid not computed"
+    facts = [
+        Fact("Clones", str(len(clones)), f"{material['target']} {min(clones.values()):g} to {max(clones.values()):g}"),
+        Fact("Bulk lots", str(lots), f"{len(material['lots'])} wells" if lots else "none in the plate map"),
+        Fact("Cells", f"{n_cells:,}", f"{material['frames_measured']:,} of {material['frames_expected']:,} frames"),
+        Fact(
+            "Hours",
+            str(len(times)),
+            f"{hour_text(times[0])} to {hour_text(times[-1])} h, {material['n_fields']} fields",
+        ),
+        Fact(
+            "LASSO, all data",
+            f"{lasso['rmse']:.2f}",
+            f"baseline {lasso['baseline_rmse']:.2f}, Q\u00b2 {lasso['q2']:.2f}",
+        ),
+        Fact("Selected cell", f"{grid['selected']['rmse']:.2f}", f"{describe_selected(outcome)}; {over}"),
+    ]
+    verdicts = [*_describing(outcome)[1], *model_verdicts(outcome)]
+    blocks: list[Block] = [Facts(facts)]
+    if outcome.scale["name"] != "paper":
+        blocks.append(
+            Paragraph(
+                "This is the smallest form in which every step runs: fewer field counts, draws, deals and trees than "
+                "the scale paper. Its numbers show that the steps work.",
+                "warning",
+            )
+        )
+    blocks += [verdict_table(outcome, verdicts), _clone_table(outcome)]
+    return Section("summary", "Summary", blocks)
+
+
+def _describing(outcome: Outcome) -> Any:
+    import importlib
+    import importlib.util
+
+    if importlib.util.find_spec("phasewell.report.paper_r.describing") is None:
+        return [], []
+    module = importlib.import_module("phasewell.report.paper_r.describing")
+    return module.sections(outcome), module.verdicts(outcome)
+
+
+def _clone_table(outcome: Outcome) -> Table:
+    material = outcome.material
+    rows = {p["group"]: p for p in outcome.steps["models"]["evaluations"]["lasso"]["predictions"]}
+    columns = [Column("Clone"), Column("Well"), Column(f"{material['target'].capitalize()} (passages)", "g")]
+    first, last = (hour_text(material["times_h"][place]) for place in (0, -1))
+    columns += [Column(f"Cells at {first} h", ",d"), Column(f"Cells at {last} h", ",d")]
+    columns.append(Column("Predicted without it (passages)", ".2f"))
+    cells = [
+        [r["clone"], r["well"], r["potency"], r["n_cells"][0], r["n_cells"][-1], rows[r["clone"]]["predicted"]]
+        for r in material["clones"]
+    ]
+    note = f"Predicted by the LASSO on all fields and hours. {outcome.stamp()}"
+    return Table("Clones", columns, cells, note)
+
+
+def _provenance(outcome: Outcome) -> Section:
+    document, material = outcome.document, outcome.material
+    items = [
+        (
+            "Source",
+            "Morphology-based noninvasive early prediction of serial-passage potency enhances the selection of "
+            "clone-derived high-potency cell bank from mesenchymal stem cells",
+        ),
+        ("Plate", material["plate"]),
+        ("Run", material["run"]),
+        ("Pixel size", f"{material['pixel_size_um']:g} µm; areas are in px\u00b2 unless a unit says otherwise"),
+        ("Parts, clones and potencies (SHA-256)", material["sha256"]),
+        ("Code of the steps", ", ".join(document["code_versions"])),
+    ]
+    items += [(f"Origin: {key}", value) for key, value in material["provenance"].items()]
+    scale = json.dumps(outcome.scale, indent=2, ensure_ascii=False)
+    return Section("provenance", "Provenance", [Definitions(items), Code("The scale", scale)])
