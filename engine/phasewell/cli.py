@@ -162,6 +162,7 @@ def simulate(
     clones: int | None = None,
     lines: int | None = None,
     wells: int | None = None,
+    bulk: int | None = None,
     fields: int = 64,
     times: int | None = None,
     seed: int = 0,
@@ -179,7 +180,9 @@ def simulate(
     lines
         Donor lines instead of clones, half of class high and half low.
     wells
-        Wells of a line: 1.
+        Wells of a line: 1; of a bulk lot: 3.
+    bulk
+        Lots of conventionally processed bulk cells beside the clones: none.
     times
         Hours, 6 h apart: 15 from 6 h on, of lines 5 from 24 h on.
     size
@@ -187,10 +190,13 @@ def simulate(
     """
     from phasewell import runs
 
-    if (clones is not None and lines is not None) or (wells is not None and lines is None):
-        raise UsageError("simulate: give --clones, or --lines and --wells: a plate holds clones or lines")
+    if (lines is not None and (clones is not None or bulk is not None)) or (wells and not (lines or bulk)):
+        raise UsageError(
+            "simulate: a plate holds clones or lines: --clones with --bulk lots, or --lines; --wells of either"
+        )
     shape = None if size is None else (size, size)
-    given = {"clones": clones, "lines": lines, "wells": wells, "times": times, "frame_shape": shape}
+    given = {"clones": clones, "lines": lines, "times": times, "frame_shape": shape, "bulk_lots": bulk}
+    given["wells" if lines is not None else "bulk_wells"] = wells
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     make = runs.simulate if lines is None else runs.simulate_lines
     with _progress("simulate", quiet) as progress:

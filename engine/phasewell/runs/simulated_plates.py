@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from phasewell.simulation import SimulationPlan
 
 TRUTH_FILE = "truth.json"
+PASSAGES_FILE = "passages.csv"
 _FIELDS_AT_ONCE = 4  # truth labels take four times the memory of the frames
 
 
@@ -36,18 +37,22 @@ def simulate(
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
     truth_labels: Path | str | None = None,
+    bulk_lots: int = 0,
+    bulk_wells: int = 3,
 ) -> Plate:
     """Make a synthetic plate with known truth: one clone per well, a frame of every field each 6 h from 6 h on.
 
     `frame_shape` is (height, width) in px; `workers` 0 means one thread per core; `progress` is called with
     (frames done, frames). The plate map holds clone, potency, donor and seed; `truth.json` in the store holds the
-    latent traits. `truth_labels` is a folder for a second store with the true label images (int32).
+    latent traits, `passages.csv` their passages up to the potency. With `bulk_lots` the plate also holds lots of
+    conventionally processed bulk cells, each in `bulk_wells` wells; their plate map has `lot` instead of clone and
+    potency. `truth_labels` is a folder for a second store with the true label images (int32).
     The same arguments give the same bytes; units that are already there are kept, so the same call resumes.
     Raises UsageError for arguments out of range, OutputError when the folder holds anything else.
     """
     from phasewell.simulation import plan_plate
 
-    plan = plan_plate(clones, fields, times, seed, frame_shape, pixel_size_um)
+    plan = plan_plate(clones, fields, times, seed, frame_shape, pixel_size_um, bulk_lots, bulk_wells)
     return _write_plate(path, plan, workers, progress, truth_labels)
 
 
@@ -191,8 +196,21 @@ def _open_store(path: Path, plan: SimulationPlan, dtype: str) -> PlateWriter:
             },
             provenance=provenance,
         )
+    if plan.clones and dtype == "uint8":
+        replace_file(path / PASSAGES_FILE, [_passages_text(plan).encode()])
     replace_file(path / TRUTH_FILE, [(json.dumps(truth, indent=1, sort_keys=True) + "\n").encode()])
     return writer
+
+
+def _passages_text(plan: SimulationPlan) -> str:
+    from phasewell.populations import write_passages
+    from phasewell.populations.passages import History, Passage, PassageLedger
+    from phasewell.simulation import draw_passages
+
+    rows: dict[str, list[Passage]] = {}
+    for harvest in draw_passages(plan):
+        rows.setdefault(harvest.clone, []).append(Passage(*harvest))
+    return write_passages(PassageLedger(tuple(History(clone, tuple(own)) for clone, own in rows.items())))
 
 
 def _mosaic(count: int) -> tuple[Field, ...]:

@@ -8,9 +8,11 @@ from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, so that importing this package stays cheap
 _PUBLIC = {
+    "Bulk": "phasewell.simulation.cultures",
     "Clone": "phasewell.simulation.cultures",
     "Line": "phasewell.simulation.cultures",
     "SimulationPlan": "phasewell.simulation.cultures",
+    "draw_passages": "phasewell.simulation.passages",
     "drop_frame_touching": "phasewell.simulation.truth",
     "plan_from_truth": "phasewell.simulation.truth",
     "plan_lines": "phasewell.simulation.lines",
@@ -20,9 +22,11 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Bulk",
     "Clone",
     "Line",
     "SimulationPlan",
+    "draw_passages",
     "drop_frame_touching",
     "plan_from_truth",
     "plan_lines",
@@ -33,8 +37,9 @@ __all__ = [
 
 if TYPE_CHECKING:
     from phasewell.simulation.clones import plan_plate
-    from phasewell.simulation.cultures import Clone, Line, SimulationPlan
+    from phasewell.simulation.cultures import Bulk, Clone, Line, SimulationPlan
     from phasewell.simulation.lines import plan_lines
+    from phasewell.simulation.passages import draw_passages
     from phasewell.simulation.rendering import render_unit
     from phasewell.simulation.truth import drop_frame_touching, plan_from_truth, truth_document
 

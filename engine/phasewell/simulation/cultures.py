@@ -14,9 +14,11 @@ from phasewell.simulation.chance import Chance
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 FACTORS = ("vigour", "spreading", "growth")
 _FORMATS = ((2, 3), (4, 6), (8, 12), (16, 24))  # rows, columns of 6-, 24-, 96- and 384-well plates
+_MEMBER = 11  # channel of a cell's random numbers: of which member of a mixture it is
 _STREAM = 0x70686173  # separates our streams from other users of the same seed
 _LEAST = {"ln_area_sd": 0.1, "ln_aspect_sd": 0.05, "ln_grain_sd": 0.05, "ln_texture_sd": 0.05, "round_fraction": 0.005}
 
@@ -37,6 +39,15 @@ class Culture(ABC):
     def rapid_share(self) -> float:
         """Share of the cells that belong to the subpopulation of small spindles (difficulty.RAPID)."""
         return 0.0
+
+    @property
+    def unspread_area(self) -> float:
+        """Area just after seeding, as a share of the spread area."""
+        return difficulty.UNSPREAD_AREA
+
+    def cell_traits(self, chance: Chance, ids: NDArray[np.int64]) -> dict[str, Any]:  # noqa: ARG002 - mixtures use them
+        """Return the traits of the cells `ids`: numbers where all share them, else arrays (cells,)."""
+        return dict(self.traits)
 
     @property
     @abstractmethod
@@ -90,6 +101,40 @@ class Line(Culture):
 
 
 @dataclass(frozen=True)
+class Bulk(Culture):
+    """A lot of conventionally processed bulk cells in one of its wells: a mixture of clones, `members` with `shares`.
+
+    `traits` hold what the lot has as a whole, its growth; the rest comes from the member that a cell is of.
+    """
+
+    members: tuple[dict[str, float], ...]
+    shares: tuple[float, ...]
+
+    @property
+    def unspread_area(self) -> float:
+        """Bulk cells start as small as clones and spread further."""
+        return difficulty.BULK_UNSPREAD_AREA
+
+    def cell_traits(self, chance: Chance, ids: NDArray[np.int64]) -> dict[str, Any]:
+        """Return the traits of the member that each cell is of, for life, as arrays (cells,)."""
+        import numpy as np
+
+        ends = np.cumsum(self.shares)
+        member = np.minimum(np.searchsorted(ends, chance.uniform(_MEMBER, ids), side="right"), len(ends) - 1)
+        own = {name: np.array([m[name] for m in self.members])[member] for name in self.members[0]}
+        return {**self.traits, **own}
+
+    @property
+    def labels(self) -> dict[str, str | int]:
+        """The lot; bulk cells have no clone and no potency."""
+        return {"lot": self.name}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one row of truth, with the members and their shares."""
+        return {**super().to_dict(), "shares": list(self.shares), "members": [dict(m) for m in self.members]}
+
+
+@dataclass(frozen=True)
 class SimulationPlan:
     """Everything a simulated plate is made from: its frames follow from this alone, one by one, in any order.
 
@@ -113,6 +158,11 @@ class SimulationPlan:
     def clones(self) -> tuple[Clone, ...]:
         """The clones in plate order; none on a plate of lines."""
         return tuple(culture for culture in self.cultures if isinstance(culture, Clone))
+
+    @property
+    def bulk(self) -> tuple[Bulk, ...]:
+        """The wells of bulk lots in plate order."""
+        return tuple(culture for culture in self.cultures if isinstance(culture, Bulk))
 
     @property
     def lines(self) -> tuple[Line, ...]:

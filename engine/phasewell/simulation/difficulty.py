@@ -18,6 +18,14 @@ Where they come from
 - Contrast: halo, rim, interior and background amplitudes as measured around hand outlines of 10x phase-contrast
   frames in 8 bit (background 111, halo crest +20..+40, dark rim -10..-25, fine mottling SD 3, interior SD 25..50).
 
+Bulk lots (paper R: conventionally processed cells, 9 lots in 3 wells each), where they come from
+- A lot is a mixture of clones as above, in unequal shares: that alone makes its population less homogeneous.
+- Sizes: medians of 335 against 358 um2 at 6 h and of 473 against 363 um2 at 30 h. So bulk cells spread to 1.34 times
+  the area of a clone's, from 0.50 of it at seeding: 1.30 and 0.94 times the clones' area at 30 h and at 6 h. Lots are
+  donors of their own (SD 0.10 of ln area, which makes a difference of 7 % at 6 h no discovery, as it was none).
+- Seeded at 2,000 cells per cm2, of which two thirds attach: 13 per mm2. They grow less than the clones; the text gives
+  no number, and twofold from 6 to 90 h is our choice. Fewer of them are round, in proportion to their growth.
+
 Donor lines of two classes (paper K), where they come from
 - Classes differ in one thing, the share of a subpopulation, as the paper supposes ("a higher ratio of such
   subpopulation distributions"). Its marker was 3.5 % in the high and 1.7 % in the low group: twofold. What can be seen
@@ -61,6 +69,14 @@ BACKGROUND_BEND_GREY = -7.0  # meniscus and vignetting: darker towards the edge
 MOTTLE_GREY = 9.0  # at full tile value: SD about 3
 CAMERA_NOISE_GREY = 1.6  # SD
 DEBRIS_PER_MM2 = 26.0
+
+BULK_MEMBERS = 12  # clones mixed in a lot
+BULK_SHARE_SD = 0.8  # of ln, between the shares of the clones of a lot
+BULK_LN_AREA = 0.295  # added to ln area: 473 / 363 of the clones' at 30 h
+BULK_UNSPREAD_AREA = 0.50  # instead of UNSPREAD_AREA: 335 / 358 of the clones' at 6 h
+BULK_LOT_SD = 0.10  # of ln area, between lots
+BULK_LN_FOLD_GROWTH, BULK_LN_FOLD_SD = 0.70, 0.20
+BULK_DENSITY_PER_MM2 = 13.0  # cells at the first hour
 
 RAPID_SHARE = {"low": 0.18, "high": 0.36}  # of the cells of a line, by its class
 RAPID_SHARE_SD = 0.20  # of ln, between lines of a class

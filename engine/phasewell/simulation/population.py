@@ -45,10 +45,10 @@ def populate(plan: SimulationPlan, culture: Culture, chance: Chance, time: int) 
     """Return the cells of the field that `chance` belongs to, at a time index."""
     y, x = _places(plan, culture, chance, time)
     ids = np.arange(len(y))
-    traits, hour = culture.traits, plan.times_h[time]
+    traits, hour = culture.cell_traits(chance, ids), plan.times_h[time]
     dividing = chance.uniform(_DIVIDING + time, ids) < traits["round_fraction"]
     unspread = math.exp(-(hour - difficulty.FIRST_HOUR) / difficulty.SPREADING_HOURS)
-    spread = 1 - (1 - difficulty.UNSPREAD_AREA) * unspread
+    spread = 1 - (1 - culture.unspread_area) * unspread
     late = traits["late_spreading"] * min(max((hour - 30.0) / 60.0, 0.0), 2.0)
     rapid, shift = _rapid(culture, chance, ids), difficulty.RAPID
     area = spread * exp(

@@ -21,7 +21,6 @@ SIMULATION_VERSION = 1  # rises when the same seed gives other frames or another
 def truth_document(plan: SimulationPlan) -> dict[str, Any]:
     """Return what the plate was made from and what is true of each clone; JSON-able, `plan_from_truth` reads it."""
     head = {"simulation_version": SIMULATION_VERSION, "arguments": plan.arguments}
-    rows = [culture.to_dict() for culture in plan.cultures]
     if plan.lines:
         link = {
             "rapid_share": difficulty.RAPID_SHARE,
@@ -29,13 +28,14 @@ def truth_document(plan: SimulationPlan) -> dict[str, Any]:
             "field_rapid_share_sd_ln": difficulty.FIELD_RAPID_SHARE_SD,
             "rapid_ln": difficulty.RAPID._asdict(),
         }
-        return head | {"link": link, "lines": rows}
+        return head | {"link": link, "lines": [line.to_dict() for line in plan.lines]}
     link = {
         "potency_weights": list(difficulty.POTENCY_WEIGHTS),
         "noise_sd_passages": difficulty.LINK_NOISE_SD,
         "r2_before_rounding": round(1 - (difficulty.LINK_NOISE_SD / difficulty.POTENCY_SD) ** 2, 3),
     }
-    return head | {"link": link, "clones": rows}
+    found = head | {"link": link, "clones": [clone.to_dict() for clone in plan.clones]}
+    return found | ({"bulk": [bulk.to_dict() for bulk in plan.bulk]} if plan.bulk else {})
 
 
 def plan_from_truth(document: dict[str, Any], source: str) -> SimulationPlan:
