@@ -141,8 +141,6 @@ def search_recipe(
     Raises UsageError for a storage of another search, LockedError while another process searches there, InputError
     when no trial has a value, OutputError when the file cannot be made.
     """
-    from optuna.trial import TrialState
-
     if method not in METHODS or trials < 1:
         raise UsageError(f"search: method {method!r}, {trials} trials; expected {', '.join(METHODS)}, 1 or more trials")
     parameters = space.parameters(base)
@@ -164,9 +162,7 @@ def search_recipe(
         wanted = trials if points is None else len(points)
         while (place := len(_ended(study))) < wanted:
             study.sampler = _sampler(method, seed, place)
-            fixed = points[place] if points else first if place == 0 else None
-            if fixed is not None and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-                study.enqueue_trial(fixed)  # one that was killed before it began waits still, for this place
+            _fix_trial(study, points[place] if points else first if place == 0 else None)
             _make_trial(study, objective, space, base, parameters, place)
             if progress:
                 progress(_table(study, space, base, method)[place])
@@ -177,6 +173,14 @@ def search_recipe(
         raise InputError(f"{path}: no trial of {len(table)} has a value; the first: {table[0].reason}")
     best = max(known, key=lambda trial: (trial.value, -trial.place))
     return SearchResult(method, seed, base, space, table, best.place, version, first is not None)
+
+
+def _fix_trial(study: Study, chosen: dict[str, float] | None) -> None:
+    from optuna.trial import TrialState
+
+    # one that was killed before it began waits still, for this place
+    if chosen is not None and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.enqueue_trial(chosen)
 
 
 def _make_trial(
