@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine" / "phasewell"
-VOCABULARY = {"errors", "lazy", "plate", "frames", "cells", "profiles", "manifest", "config"}
+VOCABULARY = {"errors", "lazy", "plate", "frames", "cells", "profiles", "manifest", "config", "names"}
 PARTS = {
     "images",
     "tables",

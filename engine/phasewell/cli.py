@@ -18,6 +18,7 @@ from phasewell.bench.command import bench_app
 from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 from phasewell.learning_commands import reproduce_app, train
+from phasewell.names import terminal_text
 from phasewell.potency_commands import fit, predict
 from phasewell.report_commands import report
 from phasewell.results_commands import export
@@ -315,7 +316,7 @@ def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
         return EXIT_DONE
     else:
         return result if isinstance(result, int) else EXIT_DONE
-    print(f"phasewell: {message}", file=sys.stderr)
+    print(terminal_text(f"phasewell: {message}"), file=sys.stderr)
     if "--json" in tokens:
         print(jsonlib.dumps({"error": message, "exit_code": code}))
     return code

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from phasewell.names import terminal_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,4 +28,5 @@ def show(document: Mapping[str, Any], text: str, json: bool) -> None:
     """Print text for people, or one JSON document for programs and the text beside it."""
     if json:
         print(jsonlib.dumps(document, indent=2, allow_nan=False, default=str))
-    print(text, file=sys.stderr if json else sys.stdout)
+    stream = sys.stderr if json else sys.stdout
+    print(terminal_text(text, getattr(stream, "encoding", None)), file=stream)

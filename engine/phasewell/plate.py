@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from phasewell.errors import InputError, UsageError
+from phasewell.names import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +62,7 @@ class Unit(NamedTuple):
     time: int
 
     def __str__(self) -> str:
-        return f"plate {self.plate} well {self.well} time {self.time}"
+        return f"plate {one_line(self.plate)} well {self.well} time {self.time}"
 
 
 class FrameKey(NamedTuple):
@@ -73,7 +74,7 @@ class FrameKey(NamedTuple):
     time: int
 
     def __str__(self) -> str:
-        return f"plate {self.plate} well {self.well} field {self.field} time {self.time}"
+        return f"plate {one_line(self.plate)} well {self.well} field {one_line(self.field)} time {self.time}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from phasewell.errors import InputError, UsageError
 from phasewell.images.files import contained, read_document
 from phasewell.images.metadata import PlateMetadata, explain, parse_json, well_path
 from phasewell.manifest import canonical_json, digest_json
+from phasewell.names import stored_name
 from phasewell.plate import FrameKey, FrameRecord, Unit
 
 VERSION = 1
@@ -78,7 +79,7 @@ def encode_records(unit: Unit, stored: Sequence[StoredRecord]) -> bytes:
                 "status": record.status,
                 "reason": record.reason,
                 "sha256": record.sha256,
-                "source": None if record.source is None else _printable(record.source),
+                "source": None if record.source is None else stored_name(record.source),
                 "time_h": None if record.time_h is None else float(record.time_h),
                 "flags": list(record.flags),
                 "crc32c": checksum,
@@ -139,8 +140,3 @@ def _parse(content: bytes, meta: PlateMetadata, unit: Unit, path: Path) -> dict[
     if not stored.keys() <= set(meta.field_names):
         raise InputError(f"{path}: records of fields that the plate lacks; {remedy}")
     return stored
-
-
-def _printable(text: str) -> str:
-    """Return text that has a UTF-8 form: bytes of a file name that are not UTF-8 become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -20,6 +20,7 @@ from phasewell.images.layouts import Entry, LayoutOptions, Listing, list_source
 from phasewell.images.layouts.folder import Ignored, printable, walk_source
 from phasewell.images.layouts.imagexpress import choose
 from phasewell.images.platemap import PlateMap, read_platemap
+from phasewell.names import one_line, stored_name
 from phasewell.plate import parse_well
 
 DTYPES = ("uint8", "uint16")
@@ -169,7 +170,7 @@ def _select(
     entries = list(entries)
     ids = {value for entry in entries if (value := getattr(entry, kind)) is not None}
     if wanted is None and len(ids) > 1:
-        shown = ", ".join(f"{i} ({names[i]})" if i in names else i for i in sorted(ids, key=natural_key))
+        shown = ", ".join(one_line(f"{i} ({names[i]})" if i in names else i) for i in sorted(ids, key=natural_key))
         raise UsageError(f"{kind}: the source has {len(ids)}: {shown}; choose one with {kind}=")
     if not ids:
         if wanted is not None:
@@ -297,7 +298,7 @@ def _pixel_size(usable: list[Candidate], options: SourceOptions) -> tuple[float,
 
 
 def _plate_name(plate: str | None, listing: Listing, root: Path) -> str:
-    name = plate or listing.plate_name or printable(root.resolve().name) or "plate"
+    name = plate or listing.plate_name or stored_name(root.resolve().name) or "plate"
     return name.replace("/", "_")
 
 

@@ -24,6 +24,7 @@ from phasewell.images.records import shard_path
 from phasewell.images.store import open_plate
 from phasewell.images.stored_unit import CHUNK_DAMAGED
 from phasewell.manifest import canonical_json
+from phasewell.names import one_line
 from phasewell.plate import FrameKey, FrameRecord, Plate, Unit
 
 _MOST_LINES = 10  # of one kind, in the text
@@ -63,7 +64,7 @@ class ValidationReport:
         """Return the report for a terminal: the verdict, the counts, and at most ten of everything that is wrong."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.quarantined.items())
         lines = [
-            f"plate {self.plate}: {'valid' if self.is_valid else 'NOT VALID'} ({self.store})",
+            f"plate {one_line(self.plate)}: {'valid' if self.is_valid else 'NOT VALID'} ({self.store})",
             f"OME-Zarr {self.version}{' of another program' if self.foreign else ''}: {self.ome_zarr}",
             f"frames: {self.n_present} of {self.n_expected} present, {self.n_missing} missing, "
             f"{self.n_quarantined} quarantined{f' ({reasons})' if reasons else ''}, {self.n_damaged} damaged",

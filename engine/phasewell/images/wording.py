@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from phasewell.names import one_line
+
 MOST_NAMES = 5  # of a list; the JSON document has all
 
 
@@ -14,7 +16,7 @@ def describe_intake(document: Mapping[str, Any]) -> str:
     hours = document["times_h"]
     hours_text = _names([f"{hour:g}" for hour in hours])
     lines = [
-        f"plate {document['plate']} (layout {document['layout']}): {len(document['wells'])} wells x "
+        f"plate {one_line(document['plate'])} (layout {document['layout']}): {len(document['wells'])} wells x "
         f"{len(document['fields'])} fields x {len(hours)} times, frames of {height} x {width} {document['dtype']}",
         f"wells {_names(document['wells'])}; hours {hours_text} ({document['times_from']})",
         f"pixel size {document['pixel_size_um']} um, from {document['pixel_size_source']}",
@@ -39,7 +41,7 @@ def describe_intake(document: Mapping[str, Any]) -> str:
     lines += [f"quarantined: {_row(row)}" for row in document["quarantined"][:MOST_NAMES]]
     if len(document["quarantined"]) > MOST_NAMES:
         lines.append(f"quarantined: and {len(document['quarantined']) - MOST_NAMES} more; --json lists all")
-    lines += [f"note: {note}" for note in document["notes"]]
+    lines += [f"note: {one_line(note)}" for note in document["notes"]]
     if "store" in document:
         lines.append(
             f"{document['store']}: {document['units_written']} units written, {document['units_unchanged']} unchanged"
@@ -52,7 +54,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _names(names: Sequence[Any]) -> str:
-    shown = ", ".join(str(name) for name in names[:MOST_NAMES])
+    shown = ", ".join(one_line(str(name)) for name in names[:MOST_NAMES])
     return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
 
 

@@ -13,6 +13,7 @@ from phasewell.config import Config, PlateConfig, load_config
 from phasewell.device import Device
 from phasewell.device_facts import DeviceFacts
 from phasewell.errors import InputError, UsageError
+from phasewell.names import one_line
 from phasewell.plate import FrameRecord, Plate, Unit, parse_well
 from phasewell.runs.code import code_version
 from phasewell.runs.forecast import expect_rate
@@ -113,7 +114,8 @@ class Plan:
         gpu = f", {sizes.gpu_bytes / mb:.0f} MB of its GPU" if sizes.gpu_bytes else ""
         return "\n".join(
             (
-                f"plate {self.plate}: {len(self.units)} units of {self.n_fields} fields, {self.n_expected} frames",
+                f"plate {one_line(self.plate)}: {len(self.units)} units of {self.n_fields} fields, "
+                f"{self.n_expected} frames",
                 f"done already: {done} units; to do: {len(self.remaining)} units, {self.n_remaining} frames",
                 *self._scores_lines(),
                 f"executor {self.executor}: {self.workers} workers of {sizes.threads} threads, each "

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import ParseError
 from phasewell.errors import InputError
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, read_time
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
+from phasewell.names import stored_name
 from phasewell.plate import parse_well, row_name
 
 RECORDS, DETAIL = "measurementdata.mlf", "measurementdetail.mrf"
@@ -93,7 +94,7 @@ def _why_ignored(file: SourceFile) -> str:
 
 def _channel_name(attributes: Attributes) -> str:
     words = attributes.get("Fluorophore") or f"{attributes.get('Target', '')} {attributes.get('Acquisition', '')}"
-    return printable(words.strip())
+    return stored_name(words.strip())
 
 
 def _describe(attributes: Attributes) -> str:
@@ -134,9 +135,9 @@ def _read_detail(folder: SourceFolder, prefix: str) -> _Detail:
         if x:
             detail.pixel_um[attributes.get("Ch", "")] = x
     for attributes, _ in _elements(file, "MeasurementSamplePlate"):
-        detail.plate = printable(attributes.get("Name", "")) or None
+        detail.plate = stored_name(attributes.get("Name", "")) or None
     for attributes, _ in _elements(file, "MeasurementDetail"):
-        detail.plate = detail.plate or printable(attributes.get("Title", "")) or None
+        detail.plate = detail.plate or stored_name(attributes.get("Title", "")) or None
         rows, columns = (_number(attributes.get(key)) for key in ("RowCount", "ColumnCount"))
         detail.shape = (int(rows), int(columns)) if rows and columns else None
         counts = {"times": "TimePointCount", "fields": "FieldCount", "planes": "ZCount"}
@@ -160,11 +161,11 @@ def _entry(file: SourceFile, attributes: Attributes, plate: str | None, detail: 
     return Entry(
         file,
         well,
-        printable(attributes.get("FieldIndex", "1")) or "1",
+        stored_name(attributes.get("FieldIndex", "1")) or "1",
         time,
         plate=plate,
-        channel=printable(attributes.get("Ch", "")) or None,
-        plane=printable(attributes.get("ZIndex", "")) or None,
+        channel=stored_name(attributes.get("Ch", "")) or None,
+        plane=stored_name(attributes.get("ZIndex", "")) or None,
         acquired_s=_seconds(attributes.get("Time", "")),
         x_um=_number(attributes.get("X")),
         y_um=_number(attributes.get("Y")),

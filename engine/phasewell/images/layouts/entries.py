@@ -7,6 +7,7 @@ from pathlib import Path
 
 from phasewell.errors import InputError
 from phasewell.images.layouts.folder import Ignored, SourceFile, printable
+from phasewell.names import stored_name
 from phasewell.plate import parse_well
 
 
@@ -75,7 +76,7 @@ class Listing:
 
 def canonical_number(text: str) -> str:
     """Return a field, channel or plane name with leading zeros of a plain number removed: `001` is `1`."""
-    text = printable(text.strip())
+    text = stored_name(text.strip())
     return str(int(text)) if text.isascii() and text.isdigit() else text
 
 

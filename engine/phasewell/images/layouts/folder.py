@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phasewell.errors import InputError
+from phasewell.names import one_line
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
@@ -56,8 +57,7 @@ class SourceFolder:
 
 def printable(name: str) -> str:
     """Return a file name as one line of valid UTF-8: control characters and foreign bytes as escapes."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def walk_source(root: Path | str) -> SourceFolder:

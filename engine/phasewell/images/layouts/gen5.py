@@ -11,7 +11,8 @@ import re
 from dataclasses import replace
 
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, leave_out, read_time, read_well
-from phasewell.images.layouts.folder import SourceFile, SourceFolder, printable
+from phasewell.images.layouts.folder import SourceFile, SourceFolder
+from phasewell.names import stored_name
 
 _WELL = r"(?P<well>[A-Z]{1,2}\d{1,2})(?:ROI(?P<roi>\d+))?"
 _FIELD = r"(?P<field>\d+)(?:Z(?P<plane>\d+))?"
@@ -53,7 +54,7 @@ def _match(file: SourceFile) -> re.Match[str] | None:
 
 
 def _channel(match: re.Match[str]) -> str:
-    return printable(match["channel"].replace("_", " ").strip())
+    return stored_name(match["channel"].replace("_", " ").strip())
 
 
 def _step(match: re.Match[str]) -> int:
@@ -74,7 +75,7 @@ def _entry(file: SourceFile, match: re.Match[str], options: LayoutOptions, steps
         well,
         f"ROI{int(match['roi'])}-{field}" if match["roi"] else field,
         time,
-        plate=printable("/".join(folders)) or None,
+        plate=stored_name("/".join(folders)) or None,
         channel=channel,
         plane=str(int(match["plane"])) if match["plane"] else None,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from phasewell.errors import UsageError
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, leave_out, read_well
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
+from phasewell.names import stored_name
 
 _GUID = r"[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}"
 # the GUID follows the channel number without a separator, so the number is matched as short as possible
@@ -79,7 +80,7 @@ def _entry(file: SourceFile, match: re.Match[str], options: LayoutOptions) -> En
         well,
         str(int(match["site"] or 1)),
         time,
-        plate=printable("/".join(plate)) or None,
+        plate=stored_name("/".join(plate)) or None,
         channel=str(int(match["wave"] or 1)),
         plane=plane,
         problem=problem,
@@ -117,12 +118,13 @@ def _read_htds(
         parts = file.name.split("/")[:-1]
         plate = "/".join(part for part in parts if not (_TIME_FOLDER.fullmatch(part) or _Z_FOLDER.fullmatch(part)))
         counts = _announce(rows)
-        if announced.setdefault(printable(plate), counts) != counts:
-            notes.append(f"{printable(file.name)}: announces {counts}, another HTD file {announced[printable(plate)]}")
+        known = announced.setdefault(stored_name(plate), counts)
+        if known != counts:
+            notes.append(f"{printable(file.name)}: announces {counts}, another HTD file {known}")
         shapes.add((_count(rows, "YWells"), _count(rows, "XWells")))
         for key, values in rows.items():
             if (wave := re.fullmatch(r"WaveName(\d+)", key)) and values:
-                channels.setdefault(wave[1], printable(values[0]))
+                channels.setdefault(wave[1], stored_name(values[0]))
     shape = shapes.pop() if len(shapes) == 1 else (0, 0)
     return announced, channels, notes, shape if all(shape) else None
 

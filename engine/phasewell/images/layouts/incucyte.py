@@ -14,6 +14,7 @@ from collections import Counter
 from phasewell.errors import UsageError
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, leave_out, read_well
 from phasewell.images.layouts.folder import SourceFile, SourceFolder, printable
+from phasewell.names import stored_name
 
 _WELL = r"(?P<well>[A-P]\d{1,2})"
 _ADDRESS = rf"(?:(?P<name>.+)_)?{_WELL}_(?P<field>\d+)"
@@ -80,8 +81,8 @@ def _entry(file: SourceFile, form: str, match: re.Match[str], options: LayoutOpt
         file,
         well,
         str(int(match["field"])),
-        plate=printable(match["name"]) if match["name"] else None,
-        channel=printable(match["channel"]) if match["channel"] else None,
+        plate=stored_name(match["name"]) if match["name"] else None,
+        channel=stored_name(match["channel"]) if match["channel"] else None,
         page=0 if form == "archive" else None,
         time_h=time_h,
         scan_s=scan_s,

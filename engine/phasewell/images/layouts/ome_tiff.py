@@ -21,6 +21,7 @@ from phasewell.images.headers import BadImageError
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, leave_out
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
 from phasewell.images.layouts.regex import address_of, compile_pattern
+from phasewell.names import stored_name
 from phasewell.plate import parse_well, row_name
 
 _SUFFIX = re.compile(r"\.ome\.tiff?$", re.IGNORECASE)
@@ -166,7 +167,7 @@ def _plate_shape(root: Element) -> tuple[int, int] | None:
 def _images(root: Element) -> Iterator[_Image]:
     places: dict[str, _Place] = {}
     for plate in _all(root, "Plate"):
-        name = printable(plate.attrib.get("Name", "")) or None
+        name = stored_name(plate.attrib.get("Name", "")) or None
         for well in _all(plate, "Well"):
             row, column = _integer(well, "Row", -1), _integer(well, "Column", -1)
             text = f"{row_name(row)}{column + 1}" if 0 <= row < 52 else "?"
@@ -194,7 +195,7 @@ def _planes(file: SourceFile, root: Element) -> Iterator[Entry]:
         pixels = image.pixels
         size = _pixel_size(pixels, file)
         channels = [e for e in pixels if _local(e) == "Channel"]
-        names = [printable(e.attrib.get("Name", "")) or str(i) for i, e in enumerate(channels, start=1)]
+        names = [stored_name(e.attrib.get("Name", "")) or str(i) for i, e in enumerate(channels, start=1)]
         planes = {tuple(_integer(e, f"The{axis}", 0) for axis in "CZT"): e for e in pixels if _local(e) == "Plane"}
         well, problem = None, None
         if image.place is not None and image.place.well is not None:

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 from phasewell.errors import InputError
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, read_time
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
+from phasewell.names import stored_name
 from phasewell.plate import parse_well, row_name
 
 INDEX_NAMES = ("index.idx.xml", "index.xml", "index.ref.xml")  # the first that a folder has is read
@@ -69,7 +70,7 @@ def list_operetta(folder: SourceFolder, options: LayoutOptions) -> Listing:  # n
             entry = _entry(file, tags, plate)
             entries.append(entry)
             if entry.channel and "ChannelName" in tags:
-                channel_names.setdefault(entry.channel, printable(tags["ChannelName"][0]))
+                channel_names.setdefault(entry.channel, stored_name(tags["ChannelName"][0]))
     named = {entry.file.name for entry in entries}
     ignored = [
         Ignored(f.name, "not named in the index" if f.is_image else "not an image name")
@@ -107,7 +108,7 @@ def _take(element: Element, index: _Index) -> None:
         known |= {key: value for key, value in _children(element).items() if key != "FlatfieldProfile"}
         element.clear()
     elif tag == "Plate":
-        index.plate = next((printable(text) for text, _ in [_children(element).get("PlateID", ("", ""))] if text), None)
+        index.plate = stored_name(_children(element).get("PlateID", ("", ""))[0]) or None
         rows, columns = (_children(element).get(f"Plate{name}", ("", ""))[0] for name in ("Rows", "Columns"))
         index.shape = (int(rows), int(columns)) if rows.isdigit() and columns.isdigit() else None
         index.announced["wells"] = sum(_local(child) == "Well" for child in element)

@@ -16,6 +16,7 @@ from phasewell.images.layouts.entries import (
     read_well,
 )
 from phasewell.images.layouts.folder import SourceFile, SourceFolder, printable
+from phasewell.names import stored_name
 
 GROUPS = ("plate", "well", "row", "column", "field", "time", "channel", "plane", "day", "hour", "minute")
 
@@ -102,7 +103,7 @@ def _entry(file: SourceFile, match: re.Match[str], options: LayoutOptions) -> En
         well,
         canonical_number(groups.get("field", "1")) or "1",
         time,
-        plate=printable(groups["plate"]) if "plate" in groups else None,
+        plate=stored_name(groups["plate"]) if "plate" in groups else None,
         channel=canonical_number(groups["channel"]) if "channel" in groups else None,
         plane=canonical_number(groups["plane"]) if "plane" in groups else None,
         time_h=hours,

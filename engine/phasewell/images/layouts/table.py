@@ -15,6 +15,7 @@ from typing import Any
 from phasewell.errors import InputError, UsageError
 from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, canonical_number, read_time, read_well
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
+from phasewell.names import stored_name
 
 # role -> the column names that mean it, in lower case
 ROLES: dict[str, tuple[str, ...]] = {
@@ -195,7 +196,7 @@ def _entry(
         well,
         canonical_number(field) if field else "1",
         time,
-        plate=printable(plate) if (plate := _text(row, roles.get("plate"))) else None,
+        plate=stored_name(plate) if (plate := _text(row, roles.get("plate"))) else None,
         channel=canonical_number(named) if named else None,
         plane=canonical_number(plane) if plane else None,
         time_h=hours if hours is not None else seconds / 3600 if seconds is not None else None,
