@@ -42,6 +42,14 @@ def test_toml(tmp_path: Path, prefix: str) -> None:
         ("m.csv", "well,line\nZ99,x\n", "line 2: well 'Z99'"),
         ("m.csv", "well,line\nA1,x,y\n", "line 2: more cells than columns"),
         ("m.csv", "well,line\n", "no well in it"),
+        ("m.csv", "well,line,line\nA1,x,y\n", "column line more than once"),
+        (
+            "m.csv",
+            "well;target\nA1;7,5\n",
+            "well A01: target '7,5': expected a number with a decimal point, such as 7.5",
+        ),
+        ("m.csv", "well;dose\nA1;7\nA2;0,5\n", "well A02: dose '0,5'"),
+        ("m.csv", "well,line\nA1,x\0y\n", "NUL character at position 14"),
         ("m.toml", "A1 = 3\n", "expected one table per well"),
         ("m.toml", "[A1]\nx = nan\n", "expected text or a finite number"),
         ("m.toml", "[A1\n", "not valid TOML"),
@@ -79,3 +87,27 @@ def test_wells_of_the_map_are_expected_and_both_ways_noted(tmp_path: Path) -> No
     notes = report.to_dict()["notes"]
     assert "wells without a row in the plate map: B02" in notes
     assert "wells of the plate map without images: C03" in notes
+
+
+def test_columns_that_look_like_mistakes_are_questioned(tmp_path: Path) -> None:
+    write_plate(tmp_path / "source", ("A01", "B02", "B03"), fields=1, times=1)
+    (tmp_path / "m.csv").write_text("well,doner,passage,target,note\nA1,d1,3,7.5,x\nB2,d2,P4,8,1\nB3,d3,5,,\n")
+    report = ingest(
+        tmp_path / "source", tmp_path / "p.zarr", pattern=PATTERN, pixel_size_um=1.0, platemap=tmp_path / "m.csv"
+    )
+    notes = report.to_dict()["notes"]
+    assert "plate map column doner: did you mean donor?" in notes
+    assert "plate map column passage: 2 numbers and 1 texts, such as 'P4' in B02" in notes
+    assert "plate map column note: 1 numbers and 1 texts, such as 'x' in A01" in notes
+    assert not any("target" in note for note in notes)
+
+
+def test_a_plate_map_can_be_corrected_by_another_ingest(tmp_path: Path) -> None:
+    write_plate(tmp_path / "source", ("A01", "B02"), fields=1, times=1)
+    for target in (7.5, 8.5):
+        (tmp_path / "m.csv").write_text(f"well,target\nA1,{target}\nB2,1\n")
+        report = ingest(
+            tmp_path / "source", tmp_path / "p.zarr", pattern=PATTERN, pixel_size_um=1.0, platemap=tmp_path / "m.csv"
+        )
+        assert open_plate(tmp_path / "p.zarr").platemap == {"A01": {"target": target}, "B02": {"target": 1}}
+    assert report.units_written == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from phasewell.errors import InputError, UsageError
 from phasewell.plate import parse_well
 
 PlateMap = dict[str, dict[str, str | float | int | None]]
+USUAL_COLUMNS = ("line", "clone", "donor", "passage", "target", "potency", "class", "medium", "density")
+NUMBER_COLUMNS = ("passage", "target", "potency")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def read_platemap(path: Path | str) -> PlateMap:
@@ -29,10 +34,44 @@ def read_platemap(path: Path | str) -> PlateMap:
         raise UsageError(f"plate map {path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"plate map {path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    if "\0" in text:
+        raise UsageError(f"plate map {path}: a NUL character at position {text.index(chr(0))}; save it as plain text")
     platemap = _from_toml(path, text) if path.suffix.lower() == ".toml" else _from_csv(path, text)
     if not platemap:
         raise UsageError(f"plate map {path}: no well in it")
+    _check_decimal_commas(path, platemap)
     return platemap
+
+
+def question_columns(platemap: PlateMap) -> list[str]:
+    """Return what looks like a mistake and may be none: columns of numbers and text, names close to usual ones."""
+    notes = []
+    names = dict.fromkeys(name for columns in platemap.values() for name in columns)
+    for name in names:
+        values = {well: columns[name] for well, columns in platemap.items() if columns.get(name) is not None}
+        texts = {well: value for well, value in values.items() if isinstance(value, str)}
+        if 0 < len(texts) < len(values):
+            well, text = next(iter(texts.items()))
+            notes.append(
+                f"plate map column {name}: {len(values) - len(texts)} numbers and {len(texts)} texts, such as {text!r} "
+                f"in {well}"
+            )
+        near = difflib.get_close_matches(name.lower(), USUAL_COLUMNS, n=1, cutoff=0.8)
+        if near and near[0] != name and near[0] not in names:
+            notes.append(f"plate map column {name}: did you mean {near[0]}?")
+    return notes
+
+
+def _check_decimal_commas(path: Path, platemap: PlateMap) -> None:
+    for well, columns in platemap.items():
+        for name, value in columns.items():
+            others = (other.get(name) for other in platemap.values())
+            is_number = name in NUMBER_COLUMNS or any(isinstance(other, int | float) for other in others)
+            if is_number and isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value):
+                raise UsageError(
+                    f"plate map {path}: well {well}: {name} {value!r}: expected a number with a decimal point, such as "
+                    f"{value.replace(',', '.')}"
+                )
 
 
 def _from_toml(path: Path, text: str) -> PlateMap:
@@ -63,6 +102,9 @@ def float_or_zero(value: str | float | int) -> float:
 def _from_csv(path: Path, text: str) -> PlateMap:
     first = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    header = [(name or "").strip() for name in reader.fieldnames or []]
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        raise UsageError(f"plate map {path}: column {', '.join(twice)} more than once; give each column its own name")
     names = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
     well, row, column = names.get("well"), names.get("row"), names.get("column") or names.get("col")
     if well is None and (row is None or column is None):

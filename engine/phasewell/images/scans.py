@@ -13,7 +13,7 @@ from phasewell.images.decode import digest_file
 from phasewell.images.headers import BadImageError
 from phasewell.images.layouts.folder import printable
 from phasewell.images.mosaic import Position, arrange, extend_fields, relative_positions
-from phasewell.images.platemap import PlateMap
+from phasewell.images.platemap import PlateMap, question_columns
 from phasewell.images.survey import Candidate, SourceOptions, Survey, make_options, natural_key, survey_source
 from phasewell.images.timegrid import Moment, TimeGrid, make_grid, place_scans, true_hour
 from phasewell.plate import Field, FrameKey, Plate, parse_well, well_position
@@ -205,6 +205,7 @@ def plan_frames(survey: Survey, options: SourceOptions, store: Plate | None) -> 
     order = {place.name: index for index, place in enumerate(fields)}
     keys = sorted(groups, key=lambda key: (well_position(key.well), key.time, order[key.field]))
     notes = list(survey.notes)
+    notes += question_columns(platemap)
     if platemap and found - set(platemap):
         notes.append(f"wells without a row in the plate map: {', '.join(sorted(found - set(platemap)))}")
     if platemap and set(platemap) - found:

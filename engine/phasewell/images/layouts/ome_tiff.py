@@ -62,7 +62,6 @@ def list_ome_tiff(folder: SourceFolder, options: LayoutOptions) -> Listing:
     """
     images, not_images = leave_out(folder.files)
     ignored, entries, unmatched = list(not_images), list[Entry](), list[str]()
-    shapes: set[tuple[int, int] | None] = set()
     pattern = compile_pattern(options.pattern) if options.pattern is not None else None
     companions: dict[str, Element] = {}
     for file in images:
@@ -74,7 +73,6 @@ def list_ome_tiff(folder: SourceFolder, options: LayoutOptions) -> Listing:
         if root is None:
             ignored.append(Ignored(file.name, "no OME-XML in it"))
             continue
-        shapes.add(_plate_shape(root))
         found = list(_planes(file, root))
         if pattern is not None:
             address = address_of(file, pattern, options)
@@ -93,7 +91,6 @@ def list_ome_tiff(folder: SourceFolder, options: LayoutOptions) -> Listing:
         tuple(ignored),
         tuple(unmatched),
         plate_name=names.pop() if len(names) == 1 else None,
-        plate_shape=shapes.pop() if len(shapes) == 1 else None,
     )
 
 
@@ -156,12 +153,6 @@ def _integer(element: Element, name: str, default: int) -> int:
         return int(element.attrib.get(name, default))
     except ValueError:
         raise InputError(f"OME-XML: {_local(element)} {name}={element.attrib[name]!r}: expected a number") from None
-
-
-def _plate_shape(root: Element) -> tuple[int, int] | None:
-    plates = _all(root, "Plate")
-    shape = (_integer(plates[0], "Rows", 0), _integer(plates[0], "Columns", 0)) if len(plates) == 1 else (0, 0)
-    return shape if all(shape) else None
 
 
 def _images(root: Element) -> Iterator[_Image]:
