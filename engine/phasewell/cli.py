@@ -138,8 +138,9 @@ def ingest(
     with _progress("ingest", quiet) as progress:
         chosen |= {"window": window or "auto", "codec": codec, "workers": workers, "again": again}
         report = ingest_plate(source, store, **chosen, progress=progress)
-    show(report.to_dict(), describe_intake(report.to_dict()), json)
-    return EXIT_DONE if report.is_complete else EXIT_INCOMPLETE
+    document = report.to_dict()
+    show(document, describe_intake(document), json)
+    return EXIT_DONE if report.is_complete and not document["blank"] else EXIT_INCOMPLETE
 
 
 @app.command
