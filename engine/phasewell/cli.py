@@ -21,7 +21,7 @@ from phasewell.learning_commands import reproduce_app, train
 from phasewell.names import terminal_text
 from phasewell.potency_commands import fit, predict
 from phasewell.report_commands import report
-from phasewell.results_commands import export
+from phasewell.results_commands import export, load
 from phasewell.serving_commands import quantise_app
 from phasewell.status_commands import status
 
@@ -37,7 +37,20 @@ Layout = Literal[
     "auto", "regex", "table", "imagexpress", "operetta", "cellvoyager", "gen5", "incucyte", "ome-tiff"
 ]  # fmt: skip
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-for verb in (config_app, bench_app, quantise_app, train, reproduce_app, status, export, report, fit, predict):
+VERBS = (
+    config_app,
+    bench_app,
+    quantise_app,
+    train,
+    reproduce_app,
+    status,
+    export,
+    report,
+    fit,
+    predict,
+    load,
+)
+for verb in VERBS:
     app.command(verb)
 
 
@@ -317,7 +330,16 @@ def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
         return EXIT_DONE
     else:
         return result if isinstance(result, int) else EXIT_DONE
+    message = _without_secrets(message, tokens)
     print(terminal_text(f"phasewell: {message}"), file=sys.stderr)
     if "--json" in tokens:
         print(jsonlib.dumps({"error": message, "exit_code": code}))
     return code
+
+
+def _without_secrets(message: str, tokens: list[str]) -> str:
+    if "@" not in message:  # no data source name in it
+        return message
+    from phasewell.tables.postgres.dsn import mask_secrets
+
+    return mask_secrets(message, tokens)

@@ -1,14 +1,18 @@
-"""The verb `export`: parse, call one function, print."""
+"""The verbs `export` and `load`: parse, call one function, print."""
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from phasewell.console import Json, show
-from phasewell.errors import EXIT_DONE
+from phasewell.console import Json, Quiet, show
+from phasewell.errors import EXIT_DONE, UsageError
+from phasewell.names import terminal_text
 
 
 def export(
@@ -40,4 +44,60 @@ def export(
         folder = output or run / "export" / ("" if to in ("parquet", "csv", "duckdb") else to)
         paths = export_tables(run, to=to, output=folder, plate=plate, units_row=units_row)
     show({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), json)
+    return EXIT_DONE
+
+
+def load(
+    run: Path,
+    database: str | None = None,
+    *,
+    dsn_file: Path | None = None,
+    current: Annotated[bool, Parameter(negative="")] = False,
+    workers: int = 2,
+    patience_s: float = 600.0,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> int:
+    """Load a finished run into PostgreSQL, every part exactly once; without a database, into RUN/results.duckdb.
+
+    The same command goes on after any interruption, and writes nothing when all is loaded.
+
+    Parameters
+    ----------
+    database
+        postgresql://USER@HOST:PORT/DATABASE without a password. Left out: --dsn-file, else the variable PHASEWELL_DSN,
+        else the embedded database results.duckdb. A password stands in one of these two, or in PGPASSFILE.
+    dsn_file
+        File with one line, postgresql://USER:PASSWORD@HOST:PORT/DATABASE.
+    current
+        Make this run the one that the views current_... show of its plate, also if it was loaded before another.
+    workers
+        Connections that load at the same time.
+    patience_s
+        How many seconds the database may stay away before the command gives up with exit code 69.
+    """
+    from phasewell.runs import plate_of
+    from phasewell.tables import build_database, find_dsn, load_run
+
+    if re.match(r"[A-Za-z]\w*:/", str(run)):
+        raise UsageError("load: first the run folder, then the database: phasewell load RUN postgresql://...")
+    dsn = find_dsn(database, dsn_file, os.environ)
+    if dsn is None:
+        path = build_database(run, plate=plate_of(run))
+        show({"database": str(path)}, str(path), json)
+        return EXIT_DONE
+    from phasewell.progress import bar, no_bar
+
+    with no_bar() if quiet else bar("load") as progress:
+        report = load_run(
+            run,
+            dsn,
+            plate_of(run),
+            make_current=current,
+            workers=workers,
+            patience_s=patience_s,
+            progress=progress,
+            say=lambda line: print(terminal_text(line), file=sys.stderr),
+        )
+    show(report.to_dict(), report.to_text(), json)
     return EXIT_DONE

@@ -14,7 +14,7 @@ from phasewell.errors import OutputError, PhasewellError
 from phasewell.plate import Plate
 from phasewell.tables.relations import table_batches
 from phasewell.tables.results import open_results
-from phasewell.tables.schema import TABLES, arrow_schema
+from phasewell.tables.schema import TABLE_DESCRIPTIONS, TABLES, arrow_schema, comment_of, literal
 
 DATABASE_NAME = "results.duckdb"
 ROWS_PER_INSERT = 200_000
@@ -23,7 +23,8 @@ ROWS_PER_INSERT = 200_000
 def build_database(run_dir: Path | str, output: Path | str | None = None, plate: Plate | None = None) -> Path:
     """Build the database of a finished run from its parts and return its path, RUN/results.duckdb by default.
 
-    It holds every table of `phasewell.tables.schema`, units in the table `columns` and in column comments. It is made
+    It holds every table of `phasewell.tables.schema`, units in the table `columns` and in column comments, and the
+    views current_... that PostgreSQL has as well, where the run's id stands before the columns of a table. It is made
     under a temporary name and renamed, so readers see the old database or the new one. `plate` adds what only the
     plate store knows. Raises InputError for an unfinished run or damaged parts, OutputError when it cannot be made.
     """
@@ -42,6 +43,7 @@ def build_database(run_dir: Path | str, output: Path | str | None = None, plate:
         with duckdb.connect(str(temporary), config={"enable_external_access": "false"}) as connection:
             for name, batches in table_batches(results, plate):
                 _fill(connection, name, batches)
+            _make_views(connection)
         _synchronise(temporary)
         _log_of(path).unlink(missing_ok=True)  # an old log would be replayed into the new database
         temporary.replace(path)
@@ -58,10 +60,9 @@ def build_database(run_dir: Path | str, output: Path | str | None = None, plate:
 def _fill(connection: Any, name: str, batches: Iterator[pa.Table]) -> None:
     """Create one table and insert its batches; names are those of the schema, never of the data."""
     _insert(connection, f"CREATE TABLE {name} AS SELECT * FROM incoming", arrow_schema(name).empty_table())
+    connection.execute(f"COMMENT ON TABLE {name} IS {literal(TABLE_DESCRIPTIONS[name])}")
     for column in TABLES[name]:
-        comment = f"{column.description} [{column.unit}]" if column.unit else column.description
-        quoted = comment.replace("'", "''")
-        connection.execute(f"COMMENT ON COLUMN {name}.{column.name} IS '{quoted}'")
+        connection.execute(f"COMMENT ON COLUMN {name}.{column.name} IS {literal(comment_of(name, column.name))}")
     waiting: list[pa.Table] = []
     for batch in batches:
         waiting.append(batch)
@@ -70,6 +71,15 @@ def _fill(connection: Any, name: str, batches: Iterator[pa.Table]) -> None:
             waiting = []
     if waiting:
         _insert(connection, f"INSERT INTO {name} SELECT * FROM incoming", pa.concat_tables(waiting))
+
+
+def _make_views(connection: Any) -> None:
+    """Make current_... of every table but `columns`: a database of one run has one current run."""
+    for name in TABLES:
+        if name != "columns":
+            columns = "*" if name == "runs" else "(SELECT run_id FROM runs) AS run_id, *"
+            connection.execute(f"CREATE VIEW current_{name} AS SELECT {columns} FROM {name}")
+            connection.execute(f"COMMENT ON VIEW current_{name} IS {literal(TABLE_DESCRIPTIONS[name])}")
 
 
 def _insert(connection: Any, statement: str, table: pa.Table) -> None:

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
@@ -24,6 +23,7 @@ from phasewell.tables.parts import PartFile, read_part
 from phasewell.tables.profile_file import PROFILE_FILE
 from phasewell.tables.schema import TABLES, arrow_schema
 from phasewell.tables.score_parts import spread_scores
+from phasewell.tables.unnesting import unnest_cells, unnest_moments
 from phasewell.tables.well_scores import SCORE_FILES
 
 REMEDY = "run `phasewell run` again: it makes only what is missing or damaged"
@@ -122,28 +122,18 @@ class Results:
         keys: list[str] = [name for name in ("plate", "well", "field", "time", "time_h") if name in schema.names]
         for entry in self._entries("cells"):
             table = self._read(entry, [*keys, "cells"])
-            nested: Any = pa.concat_arrays(table.column("cells").chunks)
-            parent, flat = nested.value_parent_indices(), nested.flatten()
-            data: dict[str, Any] = {name: table.column(name).take(parent) for name in keys}
-            data |= {name: flat.field(name) for name in schema.names if name not in keys}
+            parent, data = unnest_cells(table)
+            data |= {name: table.column(name).take(parent) for name in keys}
             yield pa.table([data[name] for name in schema.names], schema=schema)
 
     def moment_batches(self) -> Iterator[pa.Table]:
         """Yield the rows of the table `moments` (processed frames x descriptors), one batch per part."""
-        from phasewell.cells import DESCRIPTORS
-
         schema = arrow_schema("moments")
-        names, units = [d.name for d in DESCRIPTORS], [d.unit for d in DESCRIPTORS]
         keys = ("plate", "well", "field", "time", "time_h")
         for entry in self._entries("cells"):
             table = self._read(entry, (*keys, "status", "n", "mean", "m2"))
-            processed = np.flatnonzero([s == "processed" for s in table.column("status").to_pylist()])
-            rows = np.repeat(processed, len(names))
-            data: dict[str, Any] = {name: table.column(name).take(rows) for name in keys}
-            data |= {"descriptor": names * len(processed), "descriptor_unit": units * len(processed)}
-            for name in ("n", "mean", "m2"):
-                lists: Any = table.column(name).take(processed).combine_chunks()
-                data[name] = lists.flatten()
+            rows, data = unnest_moments(table)
+            data |= {name: table.column(name).take(rows) for name in keys}
             yield pa.table({name: data[name] for name in schema.names}, schema=schema)
 
     def scores(self) -> pa.Table:
@@ -154,7 +144,7 @@ class Results:
         """Yield the rows of the table `scores`, one batch per part, in plate order."""
         schema = arrow_schema("scores")
         for entry in self._entries("scores"):
-            yield spread_scores(read_part(self._part(entry)), schema)
+            yield spread_scores(self.read_entry(entry), schema)
 
     def pooled_scores(self, name: str) -> pa.Table | None:
         """Return the table `well_scores` or `hour_scores`; None where no model was used."""
@@ -178,6 +168,14 @@ class Results:
         if hashlib.sha256(data).hexdigest() != self.manifest.files[name]:
             raise InputError(f"{path}: is not the file that was committed; {REMEDY}")
         return data
+
+    def read_entry(self, entry: PartEntry) -> pa.Table:
+        """Return one part of the manifest after checking its digest; raises InputError when it is damaged."""
+        return read_part(self._part(entry))
+
+    def check_entry(self, entry: PartEntry) -> None:
+        """Check the digest of one part of the manifest; raises InputError when it is damaged."""
+        read_part(self._part(entry), ())
 
     def _entries(self, stage: str) -> list[PartEntry]:
         return [entry for entry in self.manifest.parts if entry.stage == stage]

@@ -238,6 +238,25 @@ TABLES: dict[str, tuple[Column, ...]] = {
 }
 
 
+TABLE_DESCRIPTIONS = {
+    "runs": "one row per finished run",
+    "plates": "the plate of a run",
+    "wells": "the wells of a run, with their plate map",
+    "fields": "the fields of view of a plate, the same in every well",
+    "frames": "one row per expected frame (field and time of a well): what became of it, and its quality",
+    "cells": "one row per cell and time: place, bounding box and twelve descriptors",
+    "moments": "n, mean and M2 of every descriptor in every processed frame",
+    "scores": "what a network said of every frame, one row per class",
+    "hour_scores": "scores pooled over the frames of a well at one time",
+    "well_scores": "scores pooled over the frames of a well",
+    "profiles": "mean and SD of every descriptor per well and hour",
+    "models": "potency models that were fitted on the run",
+    "predictions": "what a model that never saw the clone predicted for its wells",
+    "evaluations": "errors of the models, beside those of the mean of the other clones",
+    "columns": "every column of every table with type, unit and meaning",
+}
+
+
 def arrow_schema(table: str) -> pa.Schema:
     """Return the Arrow schema of a table, with unit and description in each field's metadata."""
     fields = [pa.field(c.name, c.dtype, metadata={"unit": c.unit, "description": c.description}) for c in TABLES[table]]
@@ -259,3 +278,14 @@ def columns_table() -> pa.Table:
         for place, column in enumerate(columns, start=1)
     ]
     return pa.Table.from_pylist(rows, schema=arrow_schema("columns"))
+
+
+def comment_of(table: str, column: str) -> str:
+    """Return what a database says of a column: its meaning, and its unit in brackets."""
+    found = next(each for each in TABLES[table] if each.name == column)
+    return f"{found.description} [{found.unit}]" if found.unit else found.description
+
+
+def literal(text: str) -> str:
+    """Return a text as an SQL literal for DuckDB, and for PostgreSQL with standard_conforming_strings."""
+    return "'" + text.replace("'", "''") + "'"
