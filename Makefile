@@ -34,6 +34,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/python benchmarks/readme_table.py --check
 	$(BIN)/python benchmarks/kernels_page.py --check
+	$(BIN)/python -m phasewell.tables.postgres.schema_file deploy/schema.sql --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 types: $(VENV)/.dev
@@ -56,6 +57,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes
 	$(BIN)/python benchmarks/ingest.py build/bench/ingest
 	$(BIN)/python benchmarks/executors.py build/bench/executors
 	$(BIN)/python benchmarks/serving.py build/bench/serving
+	$(BIN)/python benchmarks/loading.py build/bench/loading
 	$(BIN)/python benchmarks/requirement.py build/bench/requirement
 	$(BIN)/python benchmarks/readme_table.py
 

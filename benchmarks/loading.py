@@ -62,7 +62,7 @@ def measure_loading(folder: Path, wells: int, rounds: int) -> list[dict[str, Any
     write_run(run, wells, seed=1)
     write_run(other, wells, seed=2)
     cells = open_results(run).cells().num_rows
-    with running_server() as server:
+    with running_server(durable=True) as server:
         settings = {
             name: server.query("postgres", f"SELECT current_setting('{name}') AS it")[0]["it"] for name in SETTINGS
         }

@@ -338,7 +338,7 @@ def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
 
 
 def _without_secrets(message: str, tokens: list[str]) -> str:
-    if "@" not in message:  # no data source name in it
+    if not any("@" in token for token in tokens):  # none that could be a data source name
         return message
     from phasewell.tables.postgres.dsn import mask_secrets
 

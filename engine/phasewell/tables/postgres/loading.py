@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from phasewell import __version__
-from phasewell.errors import UnavailableError
+from phasewell.errors import UnavailableError, UsageError
 from phasewell.manifest import PartEntry, canonical_json
 from phasewell.plate import Plate
 from phasewell.tables.postgres.dsn import Dsn
@@ -91,6 +91,8 @@ def load_run(
     row is written. Raises InputError (files not finished or damaged), UsageError (rights, schema, login),
     UnavailableError (the server stayed away; the same command goes on), StorageError (the server's disk is full).
     """
+    if workers < 1:
+        raise UsageError(f"load: {workers} workers; expected 1 or more")
     results = open_results(run_dir)
     run_tables = _run_tables(results, plate)
     session = Session(dsn, patience_s, say)
@@ -102,7 +104,7 @@ def load_run(
         for entry in todo:
             results.check_entry(entry)
         rows, copied, replaced, lost = _load_parts(
-            results, todo, partial(Session, dsn, patience_s, say), run_no, workers, progress
+            results, todo, session, partial(Session, dsn, patience_s, say), run_no, workers, progress
         )
         finish = partial(_finish, run_no=run_no, results=results, tables=run_tables, make_current=make_current)
         written, is_current = session.transaction(finish)
@@ -147,6 +149,7 @@ def _run_tables(results: Results, plate: Plate | None) -> dict[str, pa.Table]:
 def _load_parts(
     results: Results,
     entries: Sequence[PartEntry],
+    first: Session,
     connect: Callable[[], Session],
     run_no: int,
     workers: int,
@@ -166,10 +169,10 @@ def _load_parts(
         return entry, part, *sessions.session.transaction(work)
 
     def enter() -> None:
-        sessions.session = connect()
+        sessions.session = spare.pop() if spare else connect()
         opened.append(sessions.session)
 
-    opened: list[Session] = []
+    spare, opened = [first], list[Session]()
     with ThreadPoolExecutor(workers, "load", enter) as pool:
         running = {pool.submit(load, entry) for entry in itertools.islice(waiting, workers + 1)}
         try:
@@ -188,7 +191,7 @@ def _load_parts(
             pool.shutdown(cancel_futures=True)
             for session in opened:
                 session.close()
-    return rows, copied, replaced, sum(session.lost for session in opened)
+    return rows, copied, replaced, sum(session.lost for session in opened if session is not first)
 
 
 def _prepare(connection: Connection, run: pa.Table) -> tuple[int, int]:

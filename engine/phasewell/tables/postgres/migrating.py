@@ -6,8 +6,9 @@ writes deploy/schema.sql anew. Statements end in ";" and are parted by an empty 
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from typing import NamedTuple
 
@@ -73,13 +74,17 @@ def migrate(connection: Connection, engine_version: str) -> int:
             f"{len(known)}: update phasewell; nothing was loaded"
         )
     for migration in known[found:]:
-        for statement in migration.statements:
-            connection.execute(statement)
-        connection.execute(_record(migration, f"phasewell {engine_version}"))
+        _execute_all(connection, [*migration.statements, _record(migration, f"phasewell {engine_version}")])
     if found < len(known):
-        for statement in definition():
-            connection.execute(statement)
+        _execute_all(connection, definition())
     return len(known) - found
+
+
+def _execute_all(connection: Connection, statements: Iterable[str]) -> None:
+    """Run statements in one or a few round trips: hundreds of comments would take as many."""
+    for is_block, group in itertools.groupby(statements, lambda statement: statement.startswith("DO $$")):
+        for batch in group if is_block else [";\n".join(group)]:
+            connection.execute(batch if is_block else f"DO $phasewell$ BEGIN\n{batch};\nEND $phasewell$")
 
 
 def _version(connection: Connection) -> int:

@@ -9,10 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from phasewell.errors import InputError
-from phasewell.tables.postgres.storage import PART_STAGES, stored_names
+from phasewell.tables.postgres.storage import JSON_COLUMNS, PART_STAGES, stored_names
 from phasewell.tables.schema import TABLES, arrow_schema
 from phasewell.tables.score_parts import spread_scores
 from phasewell.tables.unnesting import unnest_cells, unnest_moments
+
+_NUL = "\0"
+_NUL_IN_JSON = r"(?:^|[^\\])(?:\\\\)*\\u0000"  # stored, its text could not be read again
 
 
 class PartRows(NamedTuple):
@@ -75,7 +78,8 @@ def check_values(rows: pa.Table, where: str) -> None:
         finite = pc.all(pc.is_finite(column)).as_py() if pa.types.is_floating(column.type) else True
         if finite is False:  # None: every value is null
             raise InputError(f"{where}: column {name} holds NaN or infinity, expected null; compute the run anew")
-        if pa.types.is_string(column.type) and pc.any(pc.match_substring(column, "\0"), skip_nulls=True).as_py():
+        pattern = _NUL_IN_JSON if name in JSON_COLUMNS else _NUL
+        if pa.types.is_string(column.type) and pc.any(pc.match_substring_regex(column, pattern)).as_py():
             raise InputError(
                 f"{where}: column {name} holds a text with a NUL character, which PostgreSQL cannot store; "
                 "rename it in the source or the plate map"
