@@ -22,6 +22,7 @@ import pyarrow as pa
 from phasewell import __version__
 from phasewell.errors import UnavailableError, UsageError
 from phasewell.manifest import PartEntry, canonical_json
+from phasewell.names import one_line
 from phasewell.plate import Plate
 from phasewell.tables.postgres.dsn import Dsn
 from phasewell.tables.postgres.migrating import migrate, verify
@@ -69,7 +70,7 @@ class LoadReport:
             rows = ", ".join(f"{count} {name}" for name, count in self.rows.items() if count)
             text = f"loaded {self.n_parts_loaded} of {self.n_parts} parts ({rows})"
         state = "current" if self.is_current else "not the current run of its plate"
-        return f"{self.database}: plate {self.plate}, run {self.run_id[:12]} ({state}): {text}"
+        return f"{self.database}: plate {one_line(self.plate)}, run {self.run_id[:12]} ({state}): {text}"
 
 
 def load_run(
