@@ -112,6 +112,18 @@ def test_names_of_files_are_kept_with_line_ends_and_foreign_bytes(tmp_path: Path
     assert {frame.key.field for frame in found.usable} == {"a\nb", "c 🧫", "\\udcff"}
 
 
+def test_a_well_that_is_no_well_is_named_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wells = ("A01", "<b>'; DROP TABLE wells;--\n\x1b[31m", "🧫")
+    for number in range(len(wells)):
+        tifffile.imwrite(tmp_path / f"{number}.tif", np.full((9, 9), 3, np.uint8))
+    write_csv(tmp_path / "t.csv", [{"file": f"{n}.tif", "well": well} for n, well in enumerate(wells)])
+    arguments = ["ingest", str(tmp_path), str(tmp_path / "x.zarr"), "--table", "t.csv", "--pixel-size-um", "1"]
+    assert main([*arguments, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "2 quarantined" in shown and "bad_index" in shown and "🧫" in shown and "<b>" in shown
+    assert "\x1b" not in shown
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

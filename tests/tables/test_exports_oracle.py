@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import warnings
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from phasewell.cells import DESCRIPTOR_NAMES, DESCRIPTORS
 from phasewell.plate import Field, Plate
 from phasewell.tables import export, open_results
 from phasewell.tables.cytominer import feature_name
+from phasewell.tables.exporting import guard_formulas
+from phasewell.tables.well_matrix import hour_name
 from run_samples import EVIL, WELLS, write_run
 
+FORMULAS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 NAMES = ['=1+1 "quoted"; <b>x</b>', "line\nbreak, 细胞 🧫'; DROP TABLE wells;--", "x" * 255]
 MAP = {
     "A01": {"line": NAMES[0], "passage": 3, "target": 7.5, "Site": "left", "a/b": 1},
@@ -182,6 +191,23 @@ def test_csv_with_units_is_read_by_pandas(run_dir: Path, plate: Plate, tmp_path:
     assert cells["area"].tolist() == open_results(run_dir).cells().column("area").to_pylist()
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0'")), min_size=1))
+def test_any_text_survives_csv(texts: list[str]) -> None:
+    stream = io.BytesIO()
+    pacsv.write_csv(guard_formulas(pa.table({"a": texts, "b": texts[::-1]})), stream)
+    rows = list(csv.reader(io.StringIO(stream.getvalue().decode(), newline="")))[1:]
+    assert [[cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULAS else cell for cell in row] for row in rows] == [
+        list(pair) for pair in zip(texts, texts[::-1], strict=True)
+    ]
+    assert not any(cell[:1] and cell[0] in FORMULAS for row in rows for cell in row)
+
+
+def test_hours_that_differ_have_names_that_differ() -> None:
+    hours = [0.0, 6.0, 100.0, 100.000001, 1 / 6, round(1 / 6, 6) + 1e-6, 12.5]
+    assert [hour_name(hour) for hour in hours[:3]] == ["0h", "6h", "100h"]
+    assert len({hour_name(hour) for hour in hours}) == len(hours)
+
+
 def _columns(folder: Path, table: str) -> list[dict[str, str]]:
     with (folder / "columns.csv").open(newline="") as file:
         return [row for row in csv.DictReader(file) if row["table_name"] == table]
@@ -192,8 +218,14 @@ def _columns(folder: Path, table: str) -> list[dict[str, str]]:
 
 def test_json_documents_say_everything_of_a_well(run_dir: Path, plate: Plate, tmp_path: Path) -> None:
     paths = export(run_dir, "json", tmp_path, plate)
-    assert [path.name for path in paths] == ["A01.json", "A02.json", "B01.json", "plate.json"]
+    assert [path.name for path in paths] == ["A01.json", "A02.json", "B01.json", "plate.json", "well.schema.json"]
     documents = {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
+    schema = documents.pop("well.schema")
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for well in WELLS:
+        jsonschema.validate(documents[well], schema, jsonschema.Draft202012Validator)
+    with pytest.raises(jsonschema.ValidationError, match="additional"):
+        jsonschema.validate(documents["A01"] | {"more": 1}, schema, jsonschema.Draft202012Validator)
     assert all(d["document"] == "phasewell-well-1" and d["run_id"] == "cd" * 32 for d in documents.values())
     assert {well: documents[well]["annotations"] for well in WELLS} == MAP
     assert documents["B01"]["frames"] == {

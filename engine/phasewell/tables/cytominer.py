@@ -15,7 +15,7 @@ import pyarrow as pa
 from phasewell.cells import DESCRIPTORS
 from phasewell.plate import Plate
 from phasewell.tables.schema import TABLES
-from phasewell.tables.well_matrix import WellMatrix, annotation_columns, well_matrix
+from phasewell.tables.well_matrix import WellMatrix, annotation_columns, hour_name, well_matrix
 
 if TYPE_CHECKING:
     from phasewell.tables.results import Results
@@ -198,9 +198,9 @@ def _wide(results: Results, plate: Plate | None, matrix: WellMatrix) -> Cytomine
     notes = _Annotations(results, plate)
     features = [
         pa.field(
-            f"{_statistic(feature_name(c.descriptor), c.statistic)}_{c.time_h:g}h",
+            f"{_statistic(feature_name(c.descriptor), c.statistic)}_{hour_name(c.time_h)}",
             pa.float64(),
-            metadata={"unit": c.unit, "description": f"{c.statistic} of {c.descriptor} at hour {c.time_h:g}"},
+            metadata={"unit": c.unit, "description": f"{c.statistic} of {c.descriptor} at hour {c.time_h!r}"},
         )
         for c in matrix.columns
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasewell.plate import Plate
 from phasewell.tables.models import model_tables
-from phasewell.tables.schema import TABLES
+from phasewell.tables.schema import TABLES, Column
 from phasewell.tables.well_scores import HOUR_SCORES, WELL_SCORES
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ DOCUMENT = "phasewell-well-1"  # raise with every change of keys
 
 
 def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str, bytes]]:
-    """Yield (file name, JSON in UTF-8) of every well, such as A01.json, and last of plate.json, which lists them.
+    """Yield (file name, JSON in UTF-8): A01.json and so on, plate.json, which lists them, and well.schema.json.
 
     The values of a profile stand beside their units, those of the other lists are in plate.json; what is undefined is
     null and has a reason. The same run gives the same bytes.
@@ -55,6 +55,58 @@ def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str,
     listed = {"wells": [{"well": well, "file": f"{well}.json"} for well in info.wells], "units": units}
     counts = {name: getattr(manifest, f"n_{name}") for name in ("expected", "processed", "quarantined", "missing")}
     yield "plate.json", _encode(head | {"frames": counts} | listed)
+    yield "well.schema.json", _encode(well_schema())
+
+
+def well_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a well's document; its keys are those of every document of this version."""
+
+    def record(properties: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+    def rows(properties: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "array", "items": record(properties)}
+
+    def columns(table: str, *left_out: str) -> dict[str, Any]:
+        kept = [column for column in TABLES[table] if column.name not in left_out]
+        return rows({c.name: {"type": [_json_type(c.dtype), "null"], "description": _meaning(c)} for c in kept})
+
+    text: dict[str, Any] = {"type": "string"}
+    count: dict[str, Any] = {"type": "integer", "minimum": 0}
+    optional_text, tally = {"type": ["string", "null"]}, {"type": "object", "additionalProperties": count}
+    value: dict[str, Any] = {name: text for name in ("descriptor", "statistic")} | {
+        "value": {"type": ["number", "null"]}
+    }
+    value |= {"unit": text, "time_h": {"type": "number"}, "reason": optional_text}
+    value |= dict.fromkeys(("n_cells", "n_fields", "n_fields_expected"), count)
+    frames = dict.fromkeys(("expected", "processed", "quarantined", "missing"), count)
+    properties = {
+        "document": {"const": DOCUMENT},
+        **dict.fromkeys(("plate", "run_id", "code_version", "definitions"), text),
+        "pixel_size": record({"value": {"type": "number", "exclusiveMinimum": 0}, "unit": {"const": "um"}}),
+        "well": {"type": "string", "pattern": "^[A-Z]{1,2}[0-9]{2}$"},
+        "annotations": {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "null"]}},
+        "frames": record({**frames, "reasons": tally, "flags": tally, "cells": count}),
+        "profile": rows(value),
+        "scores": columns(WELL_SCORES, "plate", "well"),
+        "hour_scores": columns(HOUR_SCORES, "plate", "well"),
+        "predictions": columns("predictions", "well"),
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": DOCUMENT} | record(properties)
+
+
+def _meaning(column: Column) -> str:
+    return f"{column.description} [{column.unit}]" if column.unit else column.description
+
+
+def _json_type(dtype: pa.DataType) -> str:
+    import pyarrow as pa
+
+    if pa.types.is_boolean(dtype):
+        return "boolean"
+    if pa.types.is_integer(dtype):
+        return "integer"
+    return "number" if pa.types.is_floating(dtype) else "string"
 
 
 def _encode(document: dict[str, Any]) -> bytes:

@@ -26,7 +26,12 @@ class ProfileColumn(NamedTuple):
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.descriptor}_{self.statistic}_{self.time_h:g}h"
+        return f"{self.descriptor}_{self.statistic}_{hour_name(self.time_h)}"
+
+
+def hour_name(time_h: float) -> str:
+    """Return an hour as it stands in a column's name, such as `6h`; different hours of a grid have different names."""
+    return f"{time_h:.6f}".rstrip("0").rstrip(".") + "h"
 
 
 @dataclass(frozen=True)
