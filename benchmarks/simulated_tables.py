@@ -1,8 +1,9 @@
 """A finished run without a pixel: the cells that the simulator would draw, with descriptors by formula.
 
-Usage: python benchmarks/simulated_tables.py FOLDER [--clones N] [--fields N] [--times N] [--seed N]
-Makes FOLDER/plate.zarr (a store without frames, with plate map and truth) and FOLDER/run (parts and manifest as a run
-leaves them). Places, areas, aspects and divisions are those of `phasewell.simulation`; shape descriptors are those of
+Usage: python benchmarks/simulated_tables.py FOLDER [--clones N] [--bulk-lots N] [--bulk-wells N] [--fields N]
+[--times N] [--seed N]. Makes FOLDER/plate.zarr (a store without frames, with plate map, passages and truth) and
+FOLDER/run (parts and manifest as a run leaves them).
+Places, areas, aspects and divisions are those of `phasewell.simulation`; shape descriptors are those of
 an ellipse, texture descriptors those of Gaussian grey levels whose neighbours correlate over the size of a grain. Cells
 cut by the frame are left out. What segmentation does to cells is not in it: it stands in for a run where only the work
 after the run matters. The plate's provenance says so.
@@ -28,7 +29,7 @@ from phasewell.images import create_plate, open_plate
 from phasewell.manifest import PartEntry, RunManifest, canonical_json, digest_json
 from phasewell.plate import FrameKey
 from phasewell.runs.ledger import CELLS, parts_folder
-from phasewell.runs.simulated_plates import _mosaic
+from phasewell.runs.simulated_plates import PASSAGES_FILE, _mosaic, _passages_text
 from phasewell.simulation import SimulationPlan, plan_from_truth, plan_plate, truth_document
 from phasewell.simulation.chance import TURN
 from phasewell.simulation.population import Population, populate
@@ -144,6 +145,7 @@ def write_tables(folder: Path, plan: SimulationPlan, workers: int = 0) -> Path:
         provenance={"simulated": json.dumps(plan.arguments), "tables_only": TABLES_ONLY},
     )
     replace_file(store / "truth.json", json.dumps(truth, indent=1, sort_keys=True).encode())
+    replace_file(store / PASSAGES_FILE, _passages_text(plan).encode())
     config = Config(plate=PlateConfig(store=store), run=RunConfig(output=run)).model_dump(mode="json")
     replace_file(run / "run.json", json.dumps({"plate": open_plate(store).name, "config": config}).encode())
     units = list(product(range(len(plan.cultures)), range(len(plan.times_h))))
@@ -172,11 +174,19 @@ def main() -> None:
     """Make the tables that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    for name, default in (("clones", 15), ("fields", 64), ("times", 15), ("seed", 0)):
+    for name, default in (
+        ("clones", 15),
+        ("bulk-lots", 9),
+        ("bulk-wells", 3),
+        ("fields", 64),
+        ("times", 15),
+        ("seed", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--workers", type=int, default=0)
     options = parser.parse_args()
-    plan = plan_plate(options.clones, options.fields, options.times, options.seed)
+    bulk = {"bulk_lots": options.bulk_lots, "bulk_wells": options.bulk_wells}
+    plan = plan_plate(options.clones, options.fields, options.times, options.seed, **bulk)
     print(write_tables(options.folder, plan, options.workers), len(DESCRIPTORS), "descriptors")
 
 

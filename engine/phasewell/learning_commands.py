@@ -157,7 +157,8 @@ def paper_r(
 ) -> int:
     """Reproduce paper R on a finished run: growth, sizes, PCA, models, grids, bootstraps; the same command resumes.
 
-    No image is read. Keys of the scale are set by --set scale.KEY=VALUE, such as scale.grid_draws=50.
+    It works on tables; images are opened for a few panels only. Keys of the scale are set by
+    --set scale.KEY=VALUE, such as scale.grid_draws=50.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Paper R whole on a finished run: its figures, models and tests; resumable at every step, no image is read."""
+"""Paper R whole on a finished run: its figures, models and tests; resumable at every step, on tables."""
 
 from typing import TYPE_CHECKING
 

@@ -15,6 +15,7 @@ from phasewell.runs.code import potency_code_version
 from phasewell.runs.interruption import stop_on_signals
 from phasewell.runs.lock import RunLock
 from phasewell.runs.paper_r.bootstrapping import bootstrap_conditions, draw_rows, model_rows
+from phasewell.runs.paper_r.describing import STEPS
 from phasewell.runs.paper_r.material import read_material
 from phasewell.runs.paper_r.modelling import Modeller
 from phasewell.runs.paper_r.scale import PaperRScale, choose_scale
@@ -41,10 +42,11 @@ def reproduce_paper_r(
 ) -> dict[str, Any]:
     """Reproduce paper R on a finished run whose plate map names clone and potency, and return the result.
 
-    No image is read. `output` is a folder for this reproduction alone: what is done lies there, and the same call goes
-    on from it. `workers` above 1 spreads grids and bootstraps over that many processes of a Dask cluster, `scheduler`
-    over a running one; the numbers are the same. `ledger` is a CSV of passages. `say` is told what is being done. The
-    result is also written as OUTPUT/result.json; the page is `phasewell.report.paper_r.write_paper_r`.
+    Images are read for a few panels only, where they are there. `output` is a folder for this reproduction alone: what
+    is done lies there, and the same call goes on from it. `workers` above 1 spreads grids and bootstraps over that many
+    processes of a Dask cluster, `scheduler` over a running one; the numbers are the same.
+    `ledger` is a CSV of passages. `say` is told what is being done. The result is also written as OUTPUT/result.json; the page is
+    `phasewell.report.paper_r.write_paper_r`.
     Raises InputError for an unfinished run and fewer than 3 clones, UsageError for a folder of another reproduction,
     LockedError while another process works there, UnavailableError without Dask, InterruptedRunError when told to stop.
     """
@@ -64,7 +66,7 @@ def reproduce_paper_r(
     with RunLock(folder), stop_on_signals() as stop:
         kept = StepLedger(folder, identity, potency_code_version())
         steps: dict[str, Any] = {}
-        for name, describe in describing_steps().items():
+        for name, describe in STEPS.items():
             stop.check()
             say(name.replace("_", " "))
             steps[name] = kept.once(name, partial(describe, material, chosen))
@@ -82,15 +84,6 @@ def reproduce_paper_r(
         replace_file(folder / RESULT_NAME, text.encode())
     found: dict[str, Any] = json.loads(text)
     return found
-
-
-def describing_steps() -> dict[str, Any]:
-    """Return the steps of the descriptive half by name."""
-    import importlib.util
-
-    if importlib.util.find_spec("phasewell.runs.paper_r.describing") is None:
-        return {}
-    return dict(importlib.import_module("phasewell.runs.paper_r.describing").STEPS)
 
 
 def _make_models(modeller: Modeller) -> dict[str, Any]:
