@@ -44,8 +44,8 @@ def reproduce_paper_r(
 
     Images are read for a few panels only, where they are there. `output` is a folder for this reproduction alone: what
     is done lies there, and the same call goes on from it. `workers` above 1 spreads grids and bootstraps over that many
-    processes of a Dask cluster, `scheduler` over a running one; the numbers are the same.
-    `ledger` is a CSV of passages. `say` is told what is being done. The result is also written as OUTPUT/result.json; the page is
+    processes of a Dask cluster, `scheduler` over a running one; the numbers are the same. `ledger` is a CSV of
+    passages. `say` is told what is being done. The result is also written as OUTPUT/result.json; the page is
     `phasewell.report.paper_r.write_paper_r`.
     Raises InputError for an unfinished run and fewer than 3 clones, UsageError for a folder of another reproduction,
     LockedError while another process works there, UnavailableError without Dask, InterruptedRunError when told to stop.
