@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from phasewell.cells import DESCRIPTORS
+from phasewell.cells import DEFINITIONS_ID, DESCRIPTORS
 from phasewell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Profile:
 
     `values` is (wells, parameters) float64, NaN where undefined (no cell, or SD of one cell).
     `n_cells`, `n_fields` and `n_fields_expected` are (wells, hours): every number says on what it rests.
+    `definitions` names the formulas, and what was done to the cells before they were pooled.
     """
 
     wells: tuple[str, ...]
@@ -129,6 +130,7 @@ class Profile:
     n_fields: NDArray[np.int64]
     n_fields_expected: int
     pixel_size_um: float
+    definitions: str = DEFINITIONS_ID
 
     def __post_init__(self) -> None:
         """Check that the arrays match the axes."""

@@ -1,4 +1,4 @@
-"""The progress bar of long commands: frames done, frames per second, time left."""
+"""The progress bar of long commands: frames (or another unit) done, per second, time left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def bar(verb: str) -> Iterator[ReportProgress]:
+def bar(verb: str, unit: str = "frames") -> Iterator[ReportProgress]:
     """Show a bar on stderr while the block runs; plain lines every tenth where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -20,7 +20,7 @@ def bar(verb: str) -> Iterator[ReportProgress]:
     class Rate(ProgressColumn):
         def render(self, task: object) -> Text:
             speed = getattr(task, "speed", None)
-            return Text(f"{speed:.1f} frames/s" if speed else "- frames/s")
+            return Text(f"{speed:.1f} {unit}/s" if speed else f"- {unit}/s")
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Rate(), TimeRemainingColumn())
@@ -34,7 +34,7 @@ def bar(verb: str) -> Iterator[ReportProgress]:
             tenth = 10 * done // max(total, 1)
             if not console.is_terminal and tenth != shown_tenth:
                 shown_tenth = tenth
-                console.print(f"{verb}: {done} of {total} frames", highlight=False)
+                console.print(f"{verb}: {done} of {total} {unit}", highlight=False)
 
         yield show
 

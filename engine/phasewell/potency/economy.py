@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from phasewell.errors import UsageError
+from phasewell.potency.evaluation import BASELINE_RATIO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,8 @@ class Economy:
     """What is good enough, and how surely.
 
     `cheapest` takes the fewest frames a well, then the earlier hour; `frontier` holds the cells that no other good cell
-    undercuts in hours or fields, earliest first. Both are empty when the full plate is no better than the baseline.
+    undercuts in hours or fields, earliest first. Both are empty when the full plate is no better than the baseline
+    (RMSE not below 0.95 of it).
     """
 
     margin: float
@@ -70,7 +72,7 @@ def find_economy(grid: ModelGrid, margin: float = 0.1, confidence: float = 0.8) 
     share = (grid.rmse_of_draws <= (1.0 + margin) * full[:, None, None]).mean(axis=0)  # NaN is not good enough
     good = _all_beyond(share >= confidence)
     full_rmse = float(full.mean())
-    if not full_rmse < grid.baseline_rmse:
+    if not full_rmse < BASELINE_RATIO * grid.baseline_rmse:
         sentence = f"the full plate's RMSE {full_rmse:.2f} is no better than the baseline's {grid.baseline_rmse:.2f}"
         return Economy(
             margin, confidence, draws, full_rmse, grid.baseline_rmse, None, (), f"nothing to save: {sentence}"

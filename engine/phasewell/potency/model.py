@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from phasewell.cells import DEFINITIONS_ID
 from phasewell.errors import UsageError
 from phasewell.potency.estimators import LINEAR_KINDS, SPARSE_KINDS, make_estimator
 from phasewell.potency.evaluation import Coefficient, Evaluation, evaluate, fit_estimator, fold_predictions
@@ -83,9 +82,10 @@ class PotencyModel:
 
     def check(self, profile: Profile) -> None:
         """Raise UsageError when the profile has other definitions, another pixel size or other columns, saying how."""
-        if self.definitions != DEFINITIONS_ID:
+        if self.definitions != profile.definitions:
             raise UsageError(
-                f"predict: the model was fitted on descriptors {self.definitions}, this code measures {DEFINITIONS_ID}"
+                f"predict: the model was fitted on descriptors {self.definitions}, the profile holds "
+                f"{profile.definitions}; make the profile with those, or fit the model again"
             )
         if abs(profile.pixel_size_um / self.pixel_size_um - 1) > PIXEL_SIZE_TOLERANCE:
             raise UsageError(
@@ -145,7 +145,7 @@ def fit(
         parameters=dict(parameters or {}),
         profile_columns=profile.columns,
         columns=table.columns,
-        definitions=DEFINITIONS_ID,
+        definitions=profile.definitions,
         pixel_size_um=profile.pixel_size_um,
         training_digest=table.digest,
         groups=tuple(dict.fromkeys(table.groups)),

@@ -8,9 +8,11 @@ from phasewell.lazy import lazy_names
 
 # public name -> module that defines it; loaded on first use, so that importing this package stays cheap
 _PUBLIC = {
+    "FitChoice": "phasewell.runs.study",
     "InterruptedRunError": "phasewell.runs.interruption",
     "Plan": "phasewell.runs.planning",
     "RunResult": "phasewell.runs.driver",
+    "fit_model_grid": "phasewell.runs.gridding",
     "fit_models": "phasewell.runs.fitting",
     "measure_agreement": "phasewell.runs.agreement",
     "plan": "phasewell.runs.planning",
@@ -27,9 +29,11 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "FitChoice",
     "InterruptedRunError",
     "Plan",
     "RunResult",
+    "fit_model_grid",
     "fit_models",
     "measure_agreement",
     "plan",
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from phasewell.runs.planning import Plan, plan
     from phasewell.runs.quantising import quantise_on_plate
     from phasewell.runs.run_profile import profile
+    from phasewell.runs.study import FitChoice
     from phasewell.runs.training import train_model
 
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

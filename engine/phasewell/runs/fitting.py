@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasewell.errors import UsageError
+import numpy as np
+
+from phasewell.durable import read_object, replace_file
 from phasewell.inference.model_file import CARD_NAME
-from phasewell.potency import fit, load_model, permute_targets
-from phasewell.runs.origin import config_of, plate_of
+from phasewell.potency import (
+    Evaluation,
+    FieldSums,
+    assess,
+    draw_fields,
+    evaluate_as_paper,
+    evaluate_baselines,
+    fit,
+    learning_curve,
+    load_model,
+    noise_floor,
+    permute_targets,
+    rmse_difference,
+    rmse_interval,
+)
+from phasewell.potency.estimators import LINEAR_KINDS
 from phasewell.runs.run_profile import profile
+from phasewell.runs.study import Edges, FitChoice, read_study, true_profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from phasewell.plate import Plate
-    from phasewell.profiles import FieldMoments, Profile
+    from phasewell.potency import PotencyModel
+    from phasewell.runs.study import Study
+
+COMPARISON_NAME = "comparison.json"
+STUDY_DRAWS = {"forest": 3, "xgboost": 8}  # of the learning curve and the noise floor; other kinds take 20
+SCORES = ("rmse", "baseline_rmse", "q2")
 
 
 def fit_models(
@@ -30,96 +51,152 @@ def fit_models(
     fields: int | None = None,
     shuffles: int = 0,
     seed: int | None = None,
+    also: Sequence[Path] = (),
+    edges: Edges = "as-measured",
+    study: bool = False,
 ) -> list[dict[str, Any]]:
     """Fit and validate models on a run's profile and write each to RUN/models/<kind>.
 
-    `target` and `group` name columns of the plate map; `window_h` and `fields` choose the profile as in `profile`.
-    What is left out is taken from the sections `model` and `profile` of the run's configuration.
+    `target` and `group` name columns of the plate map; `window_h`, `fields` and `edges` choose the profile as in
+    `profile`. What is left out is taken from the sections `model` and `profile` of the run's configuration. `also` are
+    further runs whose wells are learned from as well; a group of the same name on two plates is one group.
     With `shuffles` the whole validation is repeated on that many shuffled targets (shuffle.json). On a simulated
     plate the same model is also validated on the true descriptors (evaluation_truth.json).
-    What the profile was made of stands beside the model (profile.json).
+    Beside each model stand what its profile was made of (profile.json) and study.json: the interval of the RMSE over
+    clones and, as a warning, what paper R's own procedure would report; with `study` also the learning curve over
+    clones and the noise floor of the fields. Baselines and differences between models are in models/comparison.json.
     Returns one JSON-able account per kind: kind, folder, rmse, baseline_rmse, q2, verdict, sentence.
-    Raises UsageError when the plate map lacks the columns.
+    Raises UsageError when the plate map lacks the columns and as `read_study` does.
     """
-    run = Path(run)
-    config, plate = config_of(run), plate_of(run)
-    window_h, fields = window_h or config.profile.window_h, fields or config.profile.fields
-    draw = config.profile.seed if seed is None else seed  # of the fields
-    seed = config.model.seed if seed is None else seed
-    measured = profile(run, window_h, fields, draw, config.profile.min_fields)
-    targets, groups = _column(plate, target or config.model.target), _column(plate, group or config.model.group)
-    truth = _true_profile(plate, config.plate.store, measured, fields, draw)
+    material = read_study(Path(run), tuple(also), FitChoice(target, group, window_h, fields, seed, edges))
+    chosen: Sequence[str] = kinds or material.config.model.kinds
+    truth = true_profile(material)
     accounts = []
-    for kind in kinds or config.model.kinds:
-        model = fit(measured, targets, groups, kind, seed=seed)  # type: ignore[arg-type]
-        folder = model.save(run / "models" / kind)
+    for kind in dict.fromkeys(chosen):
+        model = fit(material.profile, material.targets, material.groups, kind, seed=material.seed)  # type: ignore[arg-type]
+        folder = model.save(material.run / "models" / kind)
         sentence = str(model.evaluation).partition(": ")[2]
         account: dict[str, Any] = {"kind": kind, "folder": str(folder), "sentence": sentence}
-        account |= {key: getattr(model.evaluation, key) for key in ("rmse", "baseline_rmse", "q2", "verdict")}
-        choice = {"window_h": [measured.times_h[0], measured.times_h[-1]], "fields": fields, "seed": draw}
-        _write_json(folder / "profile.json", choice)
+        account |= {key: getattr(model.evaluation, key) for key in (*SCORES, "verdict")}
+        choice = material.describe()
+        write_json(folder / "profile.json", choice)
         account |= choice
         if truth is not None:
-            on_truth = fit(truth, targets, groups, kind, seed=seed).evaluation  # type: ignore[arg-type]
-            _write_json(folder / "evaluation_truth.json", on_truth.to_dict())
-            account |= {f"truth_{key}": getattr(on_truth, key) for key in ("rmse", "baseline_rmse", "q2")}
+            on_truth = fit(truth, material.targets, material.groups, kind, seed=material.seed).evaluation  # type: ignore[arg-type]
+            write_json(folder / "evaluation_truth.json", on_truth.to_dict())
+            account |= {f"truth_{key}": getattr(on_truth, key) for key in SCORES}
             account["sentence"] += f"; on the true descriptors RMSE {on_truth.rmse:.3f}, Q2 {on_truth.q2:.3f}"
         if shuffles:
-            shuffled = permute_targets(measured, targets, groups, kind, n=shuffles, seed=seed)
-            _write_json(folder / "shuffle.json", shuffled.to_dict())
+            data = (material.profile, material.targets, material.groups)
+            shuffled = permute_targets(*data, kind, n=shuffles, seed=material.seed)
+            write_json(folder / "shuffle.json", shuffled.to_dict())
             account |= {"shuffle_median_ratio": shuffled.median, "shuffle_p": shuffled.p_value}
             account["sentence"] += f"; {shuffles} shuffles: median {shuffled.median:.2f} x the baseline"
+        found = _study(material, model, study)
+        write_json(folder / "study.json", found)
+        account["study"] = found
+        account["sentence"] += _say_study(found) + _say_left_out(model.evaluation, material)
         accounts.append(account)
+    write_json(material.run / "models" / COMPARISON_NAME, _compare(material))
     return accounts
 
 
-def predict_wells(run: Path | str, model: Path | str) -> list[dict[str, Any]]:
+def _study(material: Study, model: PotencyModel, whole: bool) -> dict[str, Any]:
+    """Return what stands beside an evaluation: its interval, the paper's procedure and, if `whole`, what takes long."""
+    data, kind = (material.profile, material.targets, material.groups), model.kind
+    document: dict[str, Any] = {"kind": kind, "interval": rmse_interval(model.evaluation)._asdict()}
+    paper = evaluate_as_paper(*data, kind, material.seed) if kind in LINEAR_KINDS else None
+    document["paper"] = paper and {name: getattr(paper, name) for name in ("validation", *SCORES)}
+    if not whole:
+        return document
+    draws = STUDY_DRAWS.get(kind, 20)
+    document["learning_curve"] = learning_curve(*data, kind, draws=draws, seed=material.seed).to_dict()
+    if len(material.plates) > 1 or material.edges != "as-measured":
+        return document | {"noise_floor": {"reason": "fields are drawn from one run with edges as measured"}}
+    moments = material.field_moments()
+    size = material.fields or len(moments.fields)
+    taken = draw_fields(len(moments.fields), len(moments.wells), size, draws, material.draw)
+    floor = noise_floor(FieldSums(moments).resampled(taken), *data[1:], kind, material.seed)
+    median = float(np.median(list(floor.values())))
+    return document | {"noise_floor": {"wells": floor, "median": median, "fields": size, "draws": draws}}
+
+
+def _say_study(found: Mapping[str, Any]) -> str:
+    low, high, level = (found["interval"][key] for key in ("low", "high", "level"))
+    text = f"; RMSE {low:.2f} to {high:.2f} ({level:.0%} over clones)"
+    if paper := found["paper"]:
+        text += f"; the paper's own procedure would say {paper['rmse']:.3f} (optimistic)"
+    if curve := found.get("learning_curve"):
+        text += f"; {curve['sentence']}"
+    if "median" in (floor := found.get("noise_floor", {})):
+        text += f"; which fields were seen moves a prediction by {floor['median']:.2f} (median SD)"
+    return text
+
+
+def _say_left_out(evaluation: Evaluation, material: Study) -> str:
+    if not evaluation.columns_left_out:
+        return ""
+    at = [(well, hour) for well, row in zip(material.profile.wells, material.profile.n_cells, strict=True)
+          for hour, n in zip(material.profile.times_h, row, strict=True) if n == 0]  # fmt: skip
+    total = len(evaluation.columns_left_out) + evaluation.n_parameters
+    text = f"; {len(evaluation.columns_left_out)} of {total} columns left out, undefined in some well"
+    if at:
+        some = ", ".join(f"{well} at {hour:g} h" for well, hour in at[:3])
+        text += f" (no cell: {some}{f' and {len(at) - 3} more' if len(at) > 3 else ''})"
+    return text
+
+
+def _compare(material: Study) -> dict[str, Any]:
+    """Return the baselines, and RMSE differences of every two saved models that rest on the same wells and choice."""
+    found = evaluate_baselines(material.profile, material.targets, material.groups)
+    baselines = {name: e and {key: getattr(e, key) for key in SCORES} for name, e in found.items()}
+    choice, evaluations = material.describe(), {}
+    for path in sorted((material.run / "models").glob("*/profile.json")):
+        if read_object(path, "fit the model again") == choice:
+            document = read_object(path.with_name("evaluation.json"), "fit the model again")
+            evaluation = Evaluation.from_dict(document)
+            evaluations[evaluation.kind] = evaluation
+    first_kind = next(iter(evaluations), None)
+    differences = []
+    for one, two in itertools.combinations(sorted(evaluations, key=_rank), 2):
+        first, second = evaluations[one], evaluations[two]
+        difference = first.rmse - second.rmse
+        entry = {"first": one, "second": two, "difference": difference, **rmse_difference(first, second)._asdict()}
+        differences.append(entry)
+    mean = evaluations[first_kind].baseline_rmse if first_kind else None
+    everyone = {"mean": None if mean is None else {"rmse": mean, "baseline_rmse": mean, "q2": 0.0}} | baselines
+    return {"choice": choice, "baselines": everyone, "differences": differences}
+
+
+def _rank(kind: str) -> int:
+    return ("lasso", "forest", "xgboost", "elastic_net", "ridge").index(kind)
+
+
+def predict_wells(run: Path | str, model: Path | str, level: float = 0.9) -> list[dict[str, Any]]:
     """Predict the target of every well of a run with a saved model; None where the profile lacks a used value.
 
-    The profile is made over the model's own hours. A network's model folder scores the frames of the run's plate
-    instead (see `score_wells`). Raises UsageError when definitions, pixel size or hours differ.
+    The profile is made over the model's own hours and with its edges. Each row also has the ends `low` and `high` of
+    the jackknife+ interval at `level` (None = infinite), `inside` with `reasons` (see `WellPrediction`), and the
+    sentence on what the interval promises. A network's model folder scores the frames of the run's plate instead (see
+    `score_wells`). Raises UsageError when definitions, pixel size or hours differ.
     """
     if (Path(model) / CARD_NAME).exists():
         from phasewell.runs.network_prediction import score_wells
 
         return score_wells(run, model)
+    from phasewell.descriptors.edge_weights import EDGE_DEFINITIONS_ID
+
     loaded = load_model(model)
     hours = [column.time_h for column in loaded.profile_columns]
-    measured = profile(Path(run), window_h=(min(hours), max(hours)))
-    predicted = loaded.predict(measured)
+    edges: Edges = "weighted" if loaded.definitions == EDGE_DEFINITIONS_ID else "as-measured"
+    found = assess(loaded, profile(Path(run), window_h=(min(hours), max(hours)), edges=edges), level)
     return [
-        {"well": well, "predicted": None if value != value else float(value)}  # noqa: PLR0124 - NaN is not itself
-        for well, value in zip(measured.wells, predicted, strict=True)
+        {**well._asdict(), "reasons": list(well.reasons), "level": found.level, "interval": found.sentence}
+        for well in found.wells
     ]
 
 
-def _column(plate: Plate, name: str) -> Mapping[str, Any]:
-    found = {well: row[name] for well, row in plate.platemap.items() if row.get(name) is not None}
-    if not found:
-        columns = sorted({key for row in plate.platemap.values() for key in row})
-        raise UsageError(
-            f"plate {plate.name}: its plate map has no column {name!r}; it has {', '.join(columns) or 'no columns'}. "
-            "Give a plate map at ingest, or name another column"
-        )
-    return found
-
-
-def _true_profile(plate: Plate, store: Path, measured: Profile, fields: int | None, seed: int) -> Profile | None:
-    """Return the profile of a simulated plate's true label images, over the same hours and fields."""
-    if "simulated" not in plate.provenance:
-        return None
-    from phasewell.descriptors import build_profile
-
-    window_h = (measured.times_h[0], measured.times_h[-1])
-    return build_profile(_true_moments(store, window_h), window_h, fields, seed=seed)
-
-
-@functools.lru_cache(maxsize=1)  # minutes of work for a large plate, and several fits follow each other
-def _true_moments(store: Path, window_h: tuple[float, float]) -> FieldMoments:
-    from phasewell.runs.simulated_plates import measure_truth
-
-    return measure_truth(store, window_h)
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write one JSON object durably."""
+    text = json.dumps(document, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    replace_file(path, (text + "\n").encode())
