@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Targets = Mapping[str, float] | Sequence[float] | NDArray[np.float64]
     Groups = Mapping[str, Any] | Sequence[Any] | NDArray[Any]
 
+MOST_ROWS = 20_000  # nested validation learns from all rows hundreds of times: 1,000 x 360 take ten seconds
 MIN_GROUPS = 3  # two groups leave one to learn from, which has nothing to vary
 
 
@@ -60,12 +61,18 @@ def training_table(profile: Profile, targets: Targets, groups: Groups | None) ->
 
     A well that the mapping of targets does not name is not used (and is listed). A column with an undefined value
     in any used row is left out (and is listed): which values are undefined does not depend on the targets.
-    Raises UsageError for missing groups, fewer than 3 groups, NaN or constant targets and names the profile lacks;
+    Raises UsageError for missing groups, fewer than 3 groups, NaN or constant targets, names the profile lacks and more
+    than 20,000 rows;
     InputError when no column is left.
     """
     if groups is None:
         raise UsageError("fit: groups is missing; pass the clone of every well, folds are always leave-one-clone-out")
     chosen = _rows_with_target(profile, targets)
+    if len(chosen) > MOST_ROWS:
+        raise UsageError(
+            f"fit: {len(chosen)} rows x {len(profile.columns)} columns; expected at most {MOST_ROWS} rows. Rows of one "
+            "clone are no further clones: take the mean of the rows of each clone, or fewer of them"
+        )
     wells = tuple(profile.wells[i] for i in chosen)
     target = _target_values(wells, targets)
     names = _group_names(profile, groups, chosen)

@@ -16,6 +16,7 @@ from phasewell.report.curves import Colouring, Distribution
 from phasewell.report.evaluations import ModelReport
 from phasewell.report.measures import Measure, field_measures, frame_measures
 from phasewell.report.overlay import Picture
+from phasewell.report.potency_study import PotencyStudy
 from phasewell.report.well_scores import RunScores
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Content:
     profile: Profile | None = None
     distributions: tuple[Distribution, ...] = ()
     models: tuple[ModelReport, ...] = ()
+    study: PotencyStudy | None = None
     scores: RunScores | None = None
     agreement: Mapping[str, Any] | None = None
     pictures: tuple[Picture, ...] = ()

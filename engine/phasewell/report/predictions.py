@@ -8,6 +8,7 @@ from phasewell.report import model_figures
 from phasewell.report.blocks import Block, Cell, Column, Figure, Paragraph, Section, Table
 from phasewell.report.content import Content
 from phasewell.report.evaluations import ModelReport
+from phasewell.report.potency_study import study_blocks
 from phasewell.report.theme import PAGE_WIDTH, to_spec
 
 
@@ -41,6 +42,7 @@ def potency(content: Content) -> Section:
     caption = "Held-out prediction of every well; on the dashed line prediction and measurement agree."
     blocks.append(Figure("predictions", to_spec(chart, words, marks), caption))
     blocks += [block for model in models for block in _columns(model, target)]
+    blocks += study_blocks(content.study, target) if content.study else []
     return Section("potency", title, blocks, lead)
 
 

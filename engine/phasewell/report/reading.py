@@ -20,6 +20,7 @@ from phasewell.report.content import Content, PlateFacts
 from phasewell.report.curves import Distribution, histogram
 from phasewell.report.evaluations import read_models
 from phasewell.report.gallery import make_gallery
+from phasewell.report.potency_study import read_study
 from phasewell.report.well_scores import read_scores
 from phasewell.tables.results import PlateInfo, Results, open_results
 
@@ -62,6 +63,7 @@ def read_content(run_dir: Path, agreement: Mapping[str, Any] | None = None, plat
         profile=wide_profile(results.profile(), info.pixel_size_um),
         distributions=_distributions(results, moments),
         models=read_models(run_dir / "models"),
+        study=read_study(run_dir / "models"),
         scores=read_scores(results),
         agreement=agreement,
         pictures=pictures,

@@ -44,6 +44,7 @@ def fit_model_grid(
     tasks). Written to RUN/models/grid_<kind>.json. Returns the document: the grid, `economy` and `choice`.
     Raises UsageError as `read_study`, `fit_grid` and `find_economy` do, before any work where it can.
     """
+    chosen = choice or FitChoice()
     if draws < MIN_DRAWS:
         raise UsageError(
             f"--draws {draws}: a share of draws says little below {MIN_DRAWS}; expected {MIN_DRAWS} or more"
