@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from phasewell.cells import DESCRIPTOR_NAMES, DESCRIPTORS
 from phasewell.errors import UnavailableError
@@ -45,7 +46,7 @@ def _write(anndata: Any, path: Path, x: Any, obs: Any, var: Any, obsm: dict[str,
         anndata.AnnData(X=x, obs=obs, var=var, obsm=obsm, uns=uns).write_h5ad(path, compression="gzip")
 
 
-def _frame(columns: dict[str, Any], index: list[str]) -> Any:
+def _frame(columns: dict[str, Any], index: Any) -> Any:
     """Return a pandas frame; texts become categories, `/` in a name `_`, because HDF5 would make a group of it."""
     import pandas as pd
 
@@ -91,14 +92,11 @@ def _cells(results: Results, plate: Plate | None) -> tuple[Any, ...]:
     x = np.column_stack([cells.column(name).to_numpy() for name in DESCRIPTOR_NAMES])
     keys = {name: cells.column(name) for name in _KEYS}
     wells = results.plate_info.wells
-    row = {well: index for index, well in enumerate(wells)}
-    of_cell = [row[str(well)] for well in keys["well"].to_pylist()]
-    notes = {
-        name: column.take(pa.array(of_cell, pa.int64())) for name, column in annotation_columns(plate, wells).items()
-    }
+    of_cell: Any = pc.index_in(keys["well"], pa.array(wells, pa.string()))
+    notes = {name: column.take(of_cell) for name, column in annotation_columns(plate, wells).items()}
     obs = {**keys, **_free_names(notes, keys)}
-    names = [":".join(map(str, key)) for key in zip(*(keys[k].to_pylist() for k in _KEYS[1:4]), strict=True)]
-    names = [f"{name}:{label}" for name, label in zip(names, keys["label"].to_pylist(), strict=True)]
+    parts: list[Any] = [keys[name].cast(pa.string()) for name in ("well", "time", "field", "label")]
+    names = pc.binary_join_element_wise(*parts, ":").to_pandas()
     var = {"title": pa.array([d.title for d in DESCRIPTORS]), "unit": pa.array([d.unit for d in DESCRIPTORS])}
     var |= {"definition": pa.array([d.definition for d in DESCRIPTORS])}
     spatial = np.column_stack([cells.column(f"centroid_{axis}_px").to_numpy() for axis in "xy"])

@@ -71,7 +71,7 @@ def list_ome_tiff(folder: SourceFolder, options: LayoutOptions) -> Listing:
             entries.append(Entry(file, None, "1", problem=(error.reason, error.detail)))
             continue
         if root is None:
-            ignored.append(Ignored(file.name, "no OME-XML in it"))
+            ignored.append(Ignored(file.name, "no OME-XML in it, or more than 1 MiB"))
             continue
         found = list(_planes(file, root))
         if pattern is not None:
