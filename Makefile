@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt $(wildcard kernels/*.cpp kernels/*/*.cpp kernels/*/*.hpp kernels/*/*.cuh)
 
-.PHONY: demo test lint types bench soak fuzz clean
+.PHONY: demo docs notebooks test lint types bench soak fuzz clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.base: $(NATIVE)
@@ -45,6 +45,12 @@ $(VENV)-peers/.done: $(NATIVE)
 	test -x $(VENV)-peers/bin/python || $(PYTHON) -m venv $(VENV)-peers
 	$(VENV)-peers/bin/python -m pip install --quiet --editable ".[peers]"
 	touch $@
+
+docs: $(VENV)/.dev         ## the documentation as a site in build/docs, which opens from a disk; a warning ends it
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+
+notebooks: $(VENV)/.dev    ## the notebooks from top to bottom, with what they print
+	$(BIN)/python docs/run_notebooks.py
 
 bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes); rows under benchmarks/results, then the pages
 	$(VENV)-peers/bin/python benchmarks/kernels.py

@@ -98,7 +98,7 @@ class RunFollower:
             "started": beat.get("started"),
             "at": known.get("at"),
             "heartbeat_age_s": age_s,
-            "last_unit": beat.get("last_unit"),
+            "last_unit": known.get("last_unit"),
             "pid": (beat.get("pid") or holder.get("pid")) if running else None,
             "host": (beat.get("host") or holder.get("host")) if running else None,
             "message": None if running else end.get("message") or self._why_unknown(beat, state),

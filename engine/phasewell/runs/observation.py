@@ -181,7 +181,12 @@ class Observer:
             "message": message,
         }
         document["device"] = self._facts or None  # None: refused before the device was looked at
-        document |= {"plate": self._state.get("plate"), "reasons": dict(self._reasons), **self._board.to_document()}
+        document |= {
+            "plate": self._state.get("plate"),
+            "last_unit": self._state.get("last_unit"),
+            "reasons": dict(self._reasons),
+            **self._board.to_document(),
+        }
         with suppress(OSError):  # a full disk is why the run ends; the line is printed all the same
             _replace(self.folder / STATUS_NAME, {**document, "last_line": line, "at": _now()})
             self.event("ended", status=status, exit_code=exit_code, message=message)

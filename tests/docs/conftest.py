@@ -1,0 +1,56 @@
+"""What a page of the documentation may begin with: made once, copied for every page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from phasewell.cli import main
+
+Given = dict[str, Callable[[Path], None]]
+
+
+@pytest.fixture(scope="session")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """Return makers: `raw` puts frames and a plate map there, `screen` a finished run of a simulated plate."""
+    screen, raw = tmp_path_factory.mktemp("screen"), tmp_path_factory.mktemp("raw")
+
+    def copy_screen(folder: Path) -> None:
+        if not (screen / "run.toml").exists():
+            make_screen(screen)
+        shutil.copytree(screen, folder, dirs_exist_ok=True)
+
+    def copy_raw(folder: Path) -> None:
+        if not (raw / "raw").exists():
+            make_raw(raw)
+        shutil.copytree(raw, folder, dirs_exist_ok=True)
+
+    return {"raw": copy_raw, "screen": copy_screen}
+
+
+def make_screen(folder: Path) -> None:
+    plate = ["simulate", str(folder / "plate.zarr"), "--clones", "6", "--fields", "3", "--times", "3", "--size", "256"]
+    assert main([*plate, "-q"]) == 0
+    lines = ['[plate]\nstore = "plate.zarr"', '[run]\noutput = "run"', '[compute]\ndevice = "cpu"']
+    (folder / "run.toml").write_text("\n".join(lines) + "\n")
+    assert main(["run", str(folder / "run.toml"), "-q"]) == 0
+
+
+def make_raw(folder: Path) -> None:
+    import tifffile
+
+    (folder / "raw").mkdir()
+    rng = np.random.default_rng(5)
+    rows, columns = np.indices((128, 144))
+    for well in ("B02", "B03"):
+        for field in (1, 2):
+            for time in (0, 1):
+                frame = rng.integers(124, 132, (128, 144))
+                for y, x in rng.integers(18, 110, (9, 2)):
+                    disc = (rows - y) ** 2 + (columns - x) ** 2 <= 81
+                    frame[disc] = rng.integers(20, 236, int(disc.sum()))
+                tifffile.imwrite(folder / "raw" / f"{well}_f{field}_t{time}.tif", frame.astype(np.uint8))
+    (folder / "platemap.csv").write_text("well,clone,potency\nB02,REC-1,4.2\nB03,REC-2,7.9\n")
