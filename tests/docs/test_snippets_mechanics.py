@@ -23,7 +23,7 @@ def test_every_snippet_of_a_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    reader = Reader(tmp_path, given)
+    reader = Reader(tmp_path, given, monkeypatch.setenv)
     for snippet in read_snippets(ROOT / name, name):
         reader.follow(snippet)
 
