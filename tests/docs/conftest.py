@@ -20,8 +20,9 @@ sys.path.append(str(Path(__file__).parents[1] / "tables"))  # the PostgreSQL ser
 
 @pytest.fixture(scope="session")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
-    """Yield makers: `raw` puts frames and a plate map there, `screen` a finished run of a simulated plate, and
-    `server` starts a PostgreSQL server with an empty database, named by PHASEWELL_DSN.
+    """Yield makers: `raw` of frames and a plate map, `screen` of a simulated plate with a finished run, `server`.
+
+    The server is PostgreSQL, with an empty database that PHASEWELL_DSN names.
     """
     screen, raw = tmp_path_factory.mktemp("screen"), tmp_path_factory.mktemp("raw")
 
