@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from phasewell.report.blocks import Block, Cell, Column, Figure, Image, Images, Paragraph, Section, Table
 from phasewell.report.paper_r import describing_charts as charts
 from phasewell.report.paper_r.describing_axes import clouds, components
-from phasewell.report.paper_r.describing_sizes import sizes
+from phasewell.report.paper_r.describing_sizes import compare_table, sizes
 from phasewell.report.paper_r.describing_verdicts import verdicts
 from phasewell.report.theme import PAGE_WIDTH, hour_text, plain, to_spec
 
@@ -79,8 +79,16 @@ def _ledger(outcome: Outcome, step: Mapping[str, Any]) -> Table:
         Column("State"),
     ]
     rows: list[list[Cell]] = [
-        [c["clone"], c["limit"], c["potency"], c["passages"][0], max(c["harvested"]), c["harvested"][-1], c["doublings"]]
-        + ["arrested" if c["arrested"] else "still growing"]
+        [
+            c["clone"],
+            c["limit"],
+            c["potency"],
+            c["passages"][0],
+            max(c["harvested"]),
+            c["harvested"][-1],
+            c["doublings"],
+            "arrested" if c["arrested"] else "still growing",
+        ]
         for c in step["clones"]
     ]
     return Table("Serial passages of every clone", columns, rows, outcome.stamp(len(rows)))
@@ -106,7 +114,9 @@ def growth(outcome: Outcome, step: Mapping[str, Any]) -> Section:
     blocks += _folds(outcome, step, span)
     blocks.append(_growth_line(outcome, step))
     if step["comparison"]:
-        blocks.append(compare_table(outcome, [{"title": "fold", **step["comparison"]}], "Growth of clones and bulk lots"))
+        blocks.append(
+            compare_table(outcome, [{"title": "fold", **step["comparison"]}], "Growth of clones and bulk lots")
+        )
     return Section("growth", "Growth", blocks, step["definition"])
 
 
@@ -124,12 +134,16 @@ def _folds(outcome: Outcome, step: Mapping[str, Any], span: str) -> list[Block]:
         error = sum(e * e for e in errors[name]) ** 0.5 / len(errors[name])
         rows.append({"group": group, "lot": name, "fold": plain(fold)})
         rows[-1] |= {"low": plain(max(fold - error, 0.0)), "high": plain(fold + error)}
-    words = f"Fold of every clone over {span}; {step['above_limit']} of {step['n_clones']} above {step['limit']:g}-fold."
+    words = (
+        f"Fold of every clone over {span}; {step['above_limit']} of {step['n_clones']} above {step['limit']:g}-fold."
+    )
     caption = (
         f"{step['above_limit']} of {step['n_clones']} clones grew more than {step['limit']:g}-fold over {span} (dashed "
         f"line). Bars are standard errors by chance of the fields imaged. {outcome.stamp()}"
     )
-    return [Figure("growth-fold", to_spec(charts.fold_bars(rows, step["limit"], PAGE_WIDTH), words, len(rows)), caption)]
+    return [
+        Figure("growth-fold", to_spec(charts.fold_bars(rows, step["limit"], PAGE_WIDTH), words, len(rows)), caption)
+    ]
 
 
 def line_words(line: Mapping[str, Any] | None) -> str:
@@ -149,38 +163,6 @@ def _growth_line(outcome: Outcome, step: Mapping[str, Any]) -> Figure:
     caption = f"Figure 2d. Growth rate (fold) against the serial-passage limit: {words}. {outcome.stamp(len(rows))}"
     chart = charts.line_scatter(rows, step["fold_line"], "Growth rate (fold)", words, PAGE_WIDTH)
     return Figure("growth-potency", to_spec(chart, f"Growth rate against serial-passage limit: {words}", 40), caption)
-
-
-def compare_table(outcome: Outcome, rows: list[Mapping[str, Any]], caption: str) -> Table:
-    """Return comparisons of clones with bulk lots; `time_h` is left empty where a row has none."""
-    columns = [
-        Column("Number"),
-        Column("Hour", ".4g"),
-        *(Column(t, ".3g", "Clones") for t in ("mean", "SD")),
-        *(Column(t, ".3g", "Bulk lots") for t in ("mean", "SD")),
-        Column("n"),
-        Column("Difference (95 %)"),
-        Column("Student p", ".2g"),
-        Column("Welch p", ".2g"),
-        Column("Hedges g", ".2f"),
-    ]
-    cells: list[list[Cell]] = [
-        [
-            f"{row['title']} ({row['unit']})" if row["unit"] not in ("1", row["title"]) else row["title"],
-            row.get("time_h"),
-            *(row[key] for key in ("mean_first", "sd_first", "mean_second", "sd_second")),
-            f"{row['n_first']} + {row['n_second']}",
-            f"{row['difference']:.3g} ({row['low']:.3g} to {row['high']:.3g})",
-            *(row[key] for key in ("student_p", "welch_p", "hedges_g")),
-        ]
-        for row in rows
-    ]
-    n = rows[0]["n_first"] + rows[0]["n_second"] if rows else 0
-    note = (
-        "n counts lots, not cells. Student's t pools the variances, as in the paper; Welch's does not. Hedges g is the "
-        f"difference in pooled SDs, corrected for few lots. {outcome.stamp(n, 'lots')}"
-    )
-    return Table(caption, columns, cells, note)
 
 
 def pictures(outcome: Outcome, step: Mapping[str, Any]) -> Section:
@@ -203,7 +185,9 @@ def pictures(outcome: Outcome, step: Mapping[str, Any]) -> Section:
     blocks: list[Block] = [Images(rows, caption)]
     if step["missing"]:
         blocks.append(Paragraph(f"{step['missing']} frames could not be read and are left out.", "warning"))
-    return Section("pictures", title, blocks, "What pictures show is a place, not a statistic; the next section counts.")
+    return Section(
+        "pictures", title, blocks, "What pictures show is a place, not a statistic; the next section counts."
+    )
 
 
 def spread(outcome: Outcome, step: Mapping[str, Any]) -> Section:
@@ -219,12 +203,17 @@ def spread(outcome: Outcome, step: Mapping[str, Any]) -> Section:
     ]
     hour, words = hour_text(step["shown_h"]), line_words(shown["line"])
     caption = (
-        f"Figure 3d. SD of area over all cells at {hour} h against the serial-passage limit: {words}. The paper does not "
-        f"name its hour; the last is shown. {outcome.stamp(len(rows))}"
+        f"Figure 3d. SD of area over all cells at {hour} h against the serial-passage limit: {words}. The paper does "
+        f"not name its hour; the last is shown. {outcome.stamp(len(rows))}"
     )
     chart = charts.line_scatter(rows, shown["line"], f"SD of area at {hour} h (µm²)", words, PAGE_WIDTH)
     figure = Figure("spread-potency", to_spec(chart, f"SD of area against potency: {words}", 40), caption)
-    columns = [Column("Hour", ".4g"), Column("R²", ".2f"), Column("Slope (passages per 100 µm²)", ".2f"), Column("p", ".2g")]
+    columns = [
+        Column("Hour", ".4g"),
+        Column("R²", ".2f"),
+        Column("Slope (passages per 100 µm²)", ".2f"),
+        Column("p", ".2g"),
+    ]
     columns.append(Column(""))
     cells: list[list[Cell]] = []
     for row in step["by_hour"]:

@@ -22,7 +22,12 @@ def components(outcome: Outcome, step: Mapping[str, Any]) -> Section:
     if "reason" in step:
         return Section("components", title, [Paragraph(f"Not shown: {step['reason']}.", "muted")])
     rows = [
-        {"clone": c["clone"], "potency": plain(c["potency"]), "x": plain(c["scores"][0]), "y": plain([*c["scores"], 0.0][1])}
+        {
+            "clone": c["clone"],
+            "potency": plain(c["potency"]),
+            "x": plain(c["scores"][0]),
+            "y": plain([*c["scores"], 0.0][1]),
+        }
         for c in step["clones"]
     ]
     words = f"{len(rows)} clones in the first two principal components of their profiles, by clone and by potency"
@@ -42,14 +47,19 @@ def components(outcome: Outcome, step: Mapping[str, Any]) -> Section:
         text = f"{len(step['left_out'])} columns are constant or undefined for some clone and left out: {names}."
         blocks.append(Paragraph(text, "warning"))
     lead = (
-        "The axes know nothing of the potencies. A line through one of several axes and 15 potencies finds something by "
-        "chance often enough; the models below are tested on clones they never saw."
+        "The axes know nothing of the potencies. A line through one of several axes and 15 potencies finds something "
+        "by chance often enough; the models below are tested on clones they never saw."
     )
     return Section("components", title, blocks, lead)
 
 
 def _axes_table(outcome: Outcome, step: Mapping[str, Any]) -> Table:
-    columns = [Column("Axis"), Column("Variance (%)", ".1f"), Column("Unscaled (%)", ".1f"), Column("R² with potency", ".2f")]
+    columns = [
+        Column("Axis"),
+        Column("Variance (%)", ".1f"),
+        Column("Unscaled (%)", ".1f"),
+        Column("R² with potency", ".2f"),
+    ]
     columns += [Column("Slope", ".3f"), Column("p", ".2g"), Column("p × axes", ".2g")]
     rows: list[list[Cell]] = []
     for i, (share, unscaled, line) in enumerate(
@@ -69,7 +79,9 @@ def _axes_table(outcome: Outcome, step: Mapping[str, Any]) -> Table:
 
 def _loadings(outcome: Outcome, step: Mapping[str, Any]) -> Table:
     shown = step["loadings"][:2]
-    columns = [c for i in range(len(shown)) for c in (Column("Term", "", f"PC{i + 1}"), Column("Loading", ".3f", f"PC{i + 1}"))]
+    columns = [
+        c for i in range(len(shown)) for c in (Column("Term", "", f"PC{i + 1}"), Column("Loading", ".3f", f"PC{i + 1}"))
+    ]
     rows: list[list[Cell]] = []
     for entries in zip_longest(*shown):
         rows.append([cell for e in entries for cell in ((None, None) if e is None else (e["title"], e["loading"]))])
@@ -94,7 +106,9 @@ def _hours(outcome: Outcome, step: Mapping[str, Any]) -> list[Block]:
         f"{100 / len(hours):.1f} %.{said} {outcome.stamp(len(step['clones']))}"
     )
     words = "Share of PC1 and PC2 by hour"
-    return [Figure("components-hours", to_spec(maps.shares_by_hour(rows, hours, PAGE_WIDTH), words, len(rows)), caption)]
+    return [
+        Figure("components-hours", to_spec(maps.shares_by_hour(rows, hours, PAGE_WIDTH), words, len(rows)), caption)
+    ]
 
 
 def clouds(outcome: Outcome, step: Mapping[str, Any]) -> Section:
@@ -106,9 +120,9 @@ def clouds(outcome: Outcome, step: Mapping[str, Any]) -> Section:
     for window in step["windows"]:
         blocks.append(_window(outcome, step, window))
     lead = (
-        f"{step['bootstraps']} times, {step['resampled']}; means and SDs are made again. The axes of a window come from "
-        "all its clouds together, of every number of fields, and stay fixed. This says what chance in the cells does; the "
-        "bootstraps of fields, which models are tested on, stand below and are another thing."
+        f"{step['bootstraps']} times, {step['resampled']}; means and SDs are made again. The axes of a window come "
+        "from all its clouds together, of every number of fields, and stay fixed. This says what chance in the cells "
+        "does; the bootstraps of fields, which models are tested on, stand below and are another thing."
     )
     return Section("clouds", title, blocks, lead)
 
@@ -123,7 +137,11 @@ def _separation(outcome: Outcome, step: Mapping[str, Any]) -> Table:
     columns += [Column(f"{count} fields", ".1f", "SD between clones / SD of a cloud") for count in step["fields"]]
     columns += [Column(f"{count} fields", ".2f", "SD of a cloud") for count in step["fields"]]
     rows: list[list[Cell]] = [
-        [_range(window), *(c["separation"] for c in window["conditions"]), *(c["sd_within"] for c in window["conditions"])]
+        [
+            _range(window),
+            *(c["separation"] for c in window["conditions"]),
+            *(c["sd_within"] for c in window["conditions"]),
+        ]
         for window in step["windows"]
     ]
     cells = ", ".join(
@@ -131,8 +149,8 @@ def _separation(outcome: Outcome, step: Mapping[str, Any]) -> Table:
         for count, row in zip(step["fields"], step["cells_per_hour"], strict=True)
     )
     note = (
-        "In the first two axes. A larger number tells clones apart better. Median cells of a clone and hour by number of "
-        f"fields: {cells}. {outcome.stamp()}"
+        "In the first two axes. A larger number tells clones apart better. Median cells of a clone and hour by number "
+        f"of fields: {cells}. {outcome.stamp()}"
     )
     return Table("How well windows and numbers of fields part the clones", columns, rows, note)
 

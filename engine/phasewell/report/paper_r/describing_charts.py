@@ -100,7 +100,9 @@ def line_scatter(
     layers = [points, labels]
     known = [row["x"] for row in rows if row["x"] is not None]
     if line is not None and known:
-        ends = [{"x": plain(v), "potency": plain(line["intercept"] + line["slope"] * v)} for v in (min(known), max(known))]
+        ends = [
+            {"x": plain(v), "potency": plain(line["intercept"] + line["slope"] * v)} for v in (min(known), max(known))
+        ]
         drawn = alt.Chart(inline(ends)).mark_line(color="var(--ink-3)", strokeDash=[5, 4], strokeWidth=1.5)
         layers.insert(0, drawn.encode(x=x, y=y))
     side = min(420, width - 80)
@@ -124,7 +126,7 @@ def group_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], marks: Ma
     columns = min(2, max(len(panels), 1))
     charts = []
     for title, rows in panels.items():
-        x, y = _density_axes(rows)
+        x, y = _density_axes()
         base = alt.Chart(inline(rows)).mark_area(opacity=0.22, line={"strokeWidth": 2}, interpolate="monotone")
         curves = base.encode(x=x, y=y, color=colour)
         means = alt.Chart(inline(marks[title])).mark_rule(strokeDash=[2, 3], strokeWidth=1.8)
@@ -133,7 +135,7 @@ def group_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], marks: Ma
     return alt.concat(*charts, columns=columns, spacing={"row": 26, "column": 34}).resolve_scale(color="shared")
 
 
-def _density_axes(rows: Sequence[Mapping[str, Any]], tick_count: int = 6) -> tuple[Any, Any]:
+def _density_axes(tick_count: int = 6) -> tuple[Any, Any]:
     import altair as alt
 
     axis = alt.Axis(labelExpr=_AREA_LABEL, grid=False, tickCount=tick_count)
@@ -154,8 +156,7 @@ def clone_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], hours: Se
     columns = 3
     charts = []
     for title, rows in panels.items():
-        x, y = _density_axes(rows, 4)
-        y.title, x.title = None, None
+        x, y = _density_axes(4)
         curves = alt.Chart(inline(rows)).mark_line(strokeWidth=1.6, interpolate="monotone")
         chart = curves.encode(x=_titled(x, "Cell area (um²)"), y=_titled(y, "Density"), color=colour)
         charts.append(chart.properties(width=width // columns - 74, height=96, title=title))
@@ -208,7 +209,9 @@ def passages_chart(rows: Sequence[Mapping[str, Any]], seeded: float, width: int)
         axis=alt.Axis(grid=False, values=passages, format="d"),
         scale=alt.Scale(zero=False, nice=False, padding=14),
     )
-    y = alt.Y("harvested:Q", title="Harvested (cells, log scale)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s"))
+    y = alt.Y(
+        "harvested:Q", title="Harvested (cells, log scale)", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s")
+    )
     base = alt.Chart(inline([row for row in rows if row["harvested"]]))
     tooltip = [
         alt.Tooltip("clone:N", title="Clone"),

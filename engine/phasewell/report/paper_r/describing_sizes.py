@@ -13,6 +13,8 @@ from phasewell.report.paper_r import describing_charts as charts
 from phasewell.report.theme import PAGE_WIDTH, hour_text, plain, to_spec
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from phasewell.report.paper_r.outcome import Outcome
 
 SHOWN_H = (6.0, 30.0, 60.0, 90.0)
@@ -28,10 +30,12 @@ def nearest(times_h: Sequence[float], wanted: Sequence[float]) -> list[int]:
 
 def sizes(outcome: Outcome, step: Mapping[str, Any]) -> Section:
     """Return figures 3a and 3c, medians by hour and the tests of clones against bulk lots."""
-    from phasewell.report.paper_r.describing import compare_table
-
     shown = nearest(step["times_h"], SHOWN_H)
-    blocks: list[Block] = [*_groups(outcome, step, shown), *_clones(outcome, step, shown), _medians(outcome, step, shown)]
+    blocks: list[Block] = [
+        *_groups(outcome, step, shown),
+        *_clones(outcome, step, shown),
+        _medians(outcome, step, shown),
+    ]
     tested = {step["times_h"][t] for t in nearest(step["times_h"], (*TESTED_H, step["times_h"][-1]))}
     tests = [row for row in step["tests"] if row["time_h"] in tested]
     if tests:
@@ -41,12 +45,44 @@ def sizes(outcome: Outcome, step: Mapping[str, Any]) -> Section:
     blocks += _over_hours(outcome, step)
     rule = step["round_rule"]
     lead = (
-        f"{step['kernel']}. Sizes are of cells above {step['limit_px']} px, which here are {step['limit_um2']:.4g} µm²; "
-        "the limit is in pixels, as the paper gives it. A cell counts as round with a form factor of at most "
-        f"{rule['largest_form_factor']:g}, a compactness of at most {rule['largest_compactness']:g} and an area of at "
-        f"most {rule['largest_um2']:g} µm²: our rule, the paper saw round cells by eye."
+        f"{step['kernel']}. Sizes are of cells above {step['limit_px']} px, which are {step['limit_um2']:.4g} µm²; "
+        "the limit is in pixels, as the paper gives it. A cell counts as round with a form factor up to "
+        f"{rule['largest_form_factor']:g}, a compactness up to {rule['largest_compactness']:g} and an area up to "
+        f"{rule['largest_um2']:g} µm²: our rule, the paper saw round cells by eye."
     )
     return Section("sizes", "Sizes and round cells", blocks, lead)
+
+
+def compare_table(outcome: Outcome, rows: list[Mapping[str, Any]], caption: str) -> Table:
+    """Return comparisons of clones with bulk lots; `time_h` is left empty where a row has none."""
+    columns = [
+        Column("Number"),
+        Column("Hour", ".4g"),
+        *(Column(t, ".3g", "Clones") for t in ("mean", "SD")),
+        *(Column(t, ".3g", "Bulk lots") for t in ("mean", "SD")),
+        Column("n"),
+        Column("Difference (95 %)"),
+        Column("Student p", ".2g"),
+        Column("Welch p", ".2g"),
+        Column("Hedges g", ".2f"),
+    ]
+    cells: list[list[Cell]] = [
+        [
+            f"{row['title']} ({row['unit']})" if row["unit"] not in ("1", row["title"]) else row["title"],
+            row.get("time_h"),
+            *(row[key] for key in ("mean_first", "sd_first", "mean_second", "sd_second")),
+            f"{row['n_first']} + {row['n_second']}",
+            f"{row['difference']:.3g} ({row['low']:.3g} to {row['high']:.3g})",
+            *(row[key] for key in ("student_p", "welch_p", "hedges_g")),
+        ]
+        for row in rows
+    ]
+    n = rows[0]["n_first"] + rows[0]["n_second"] if rows else 0
+    note = (
+        "n counts lots, not cells. Student's t pools the variances, as in the paper; Welch's does not. Hedges g is the "
+        f"difference in pooled SDs, corrected for few lots. {outcome.stamp(n, 'lots')}"
+    )
+    return Table(caption, columns, cells, note)
 
 
 def _curve(step: Mapping[str, Any], density: Sequence[float] | None, **labels: Any) -> list[dict[str, Any]]:
@@ -105,14 +141,16 @@ def _clones(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> 
     return [Figure("size-clones", to_spec(charts.clone_densities(panels, hours, PAGE_WIDTH), words, marks), caption)]
 
 
-def by_lot(lots: Mapping[str, Sequence[Mapping[str, Any]]], time: int, key: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def by_lot(lots: Mapping[str, Any], time: int, key: str) -> NDArray[np.float64]:
     """Return one number of every lot at an hour, (lots,), NaN where undefined."""
     return np.array([math.nan if rows[time][key] is None else rows[time][key] for rows in lots.values()])
 
 
 def _medians(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> Table:
     columns = [Column("Hour", ".4g"), Column("Group"), Column("Lots", ".0f"), Column("Cells above the limit", ",d")]
-    columns += [Column(t, ".0f") for t in ("Median of all cells (µm²)", "Mean of lots' medians (µm²)", "SD of these (µm²)")]
+    columns += [
+        Column(t, ".0f") for t in ("Median of all cells (µm²)", "Mean of lots' medians (µm²)", "SD of these (µm²)")
+    ]
     columns += [Column("Small cells (%)", ".1f"), Column("Round cells (%)", ".1f")]
     rows: list[list[Cell]] = []
     for t in shown:
@@ -133,7 +171,11 @@ def _medians(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) ->
 def _over_hours(outcome: Outcome, step: Mapping[str, Any]) -> list[Block]:
     if len(step["times_h"]) < 2:
         return []
-    titles = {"Median area (µm²)": ("median_um2", 1), "SD of log10 area": ("sd_log10", 1), "Round cells (%)": ("round_share", 100)}
+    titles = {
+        "Median area (µm²)": ("median_um2", 1),
+        "SD of log10 area": ("sd_log10", 1),
+        "Round cells (%)": ("round_share", 100),
+    }
     panels: dict[str, list[dict[str, Any]]] = {}
     for title, (key, factor) in titles.items():
         for group, found in step["groups"].items():

@@ -93,7 +93,13 @@ def _sizes(step: Mapping[str, Any]) -> list[Verdict]:
     last = step["times_h"][-1]
     more = {
         "sd_log10": ("R26", "Fig. 3a, 3b", "clones are more homogeneous", -1, "SD of log10 area {:.3f} and {:.3f}"),
-        "round_share": ("R27", "Fig. 3b", "more round, dividing cells among clones", 1, "round cells {:.1%} and {:.1%}"),
+        "round_share": (
+            "R27",
+            "Fig. 3b",
+            "more round, dividing cells among clones",
+            1,
+            "round cells {:.1%} and {:.1%}",
+        ),
     }
     for number, (item, place, claim, sign, words) in more.items():
         row = tests.get((number, last))
