@@ -8,11 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from phasewell.cells import DESCRIPTOR_NAMES
+from phasewell.descriptors import describe
 from phasewell.errors import UsageError
+from phasewell.frames import FrameBatch
 from phasewell.images import open_plate
-from phasewell.populations import read_passages
+from phasewell.populations import RoundRule, read_passages
 from phasewell.runs.simulated_plates import read_simulation, simulate
-from phasewell.simulation import draw_passages, plan_from_truth, plan_lines, plan_plate, render_unit, truth_document
+from phasewell.simulation import (
+    draw_passages,
+    drop_frame_touching,
+    plan_from_truth,
+    plan_lines,
+    plan_plate,
+    render_unit,
+    truth_document,
+)
 from phasewell.simulation.cultures import Culture, SimulationPlan
 from phasewell.simulation.population import populate
 
@@ -80,3 +91,18 @@ def test_the_store_names_lots_and_holds_the_ledger(tmp_path: Path) -> None:
 
 def test_lines_have_no_passages() -> None:
     assert draw_passages(plan_lines(lines=2, fields=1, times=1, frame_shape=(64, 64))) == ()
+
+
+def test_round_cells_are_those_that_divide() -> None:
+    plan = plan_plate(clones=3, fields=4, times=4, seed=2, frame_shape=(700, 700))
+    found, dividing, cells_seen = 0, 0.0, 0
+    for position, clone in enumerate(plan.clones):
+        pixels, owners = render_unit(plan, clone.well, 3)
+        cells = describe(FrameBatch(pixels, plan.pixel_size_um), drop_frame_touching(owners), device="cpu")
+        values = np.column_stack([cells.column(name) for name in DESCRIPTOR_NAMES])
+        found += int(RoundRule().round_cells(values, plan.pixel_size_um).sum())
+        cells_seen += len(cells)
+        populations = [populate(plan, clone, plan.chance(position, field), 3) for field in range(4)]
+        dividing += float(np.mean([p.dividing.mean() for p in populations])) * len(cells)
+    assert cells_seen > 300
+    assert 0.5 < found / dividing < 1.4  # of true labels; some are covered by a neighbour

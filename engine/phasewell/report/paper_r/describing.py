@@ -117,7 +117,9 @@ def growth(outcome: Outcome, step: Mapping[str, Any]) -> Section:
         blocks.append(
             compare_table(outcome, [{"title": "fold", **step["comparison"]}], "Growth of clones and bulk lots")
         )
-    return Section("growth", "Growth", blocks, step["definition"])
+    definition = step["definition"][0].upper() + step["definition"][1:]
+    lead = f"{definition} Cells that touch and are not parted count as one, so that counts fall behind in a crowd."
+    return Section("growth", "Growth", blocks, lead)
 
 
 def _folds(outcome: Outcome, step: Mapping[str, Any], span: str) -> list[Block]:

@@ -17,12 +17,13 @@ _AREA_LABEL = "format(pow(10, datum.value), '.2~s')"
 POTENCY = "Serial-passage limit (passages)"
 
 
-def potency_colour(title: str = POTENCY) -> Any:
-    """Return the colour encoding of the field `potency`; both ends of the ramp are cut for light and dark pages."""
+def potency_colour(rows: Sequence[Mapping[str, Any]], title: str = POTENCY) -> Any:
+    """Return the colour encoding of the field `potency` of rows; the ramp is cut for light and dark pages."""
     import altair as alt
 
     ramp = alt.SchemeParams(name=SEQUENTIAL, extent=[0.15, 0.9])
-    legend = alt.Legend(title=title, type="gradient", format="d", tickCount=6)
+    grades = sorted({row["potency"] for row in rows if row["potency"] is not None})
+    legend = alt.Legend(title=title, type="symbol", format="~g", values=grades, symbolOpacity=1)
     return alt.Color("potency:Q", scale=alt.Scale(scheme=ramp, zero=False, nice=False), legend=legend)
 
 
@@ -35,6 +36,24 @@ def clone_colour(names: Sequence[str], legend: bool = True) -> Any:
     return alt.Color("clone:N", title="Clone", scale=alt.Scale(domain=list(names), range=hues), legend=shown)
 
 
+def point_labels(rows: Sequence[Mapping[str, Any]], x: Any, y: Any) -> list[Any]:
+    """Return the names of clones beside their points, in turn above and below, so that neighbours stay legible.
+
+    What all names begin with is left out where a number remains: clone04 becomes 04.
+    """
+    import altair as alt
+
+    stems = {str(row["clone"]).rstrip("0123456789") for row in rows}
+    short = stems.pop() if len(stems) == 1 else ""
+    ranked = sorted(rows, key=lambda row: (row["x"] is None, row["x"]))
+    layers = []
+    for place, shift in ((0, -9), (1, 11)):
+        part = [{**row, "label": str(row["clone"])[len(short) :] or row["clone"]} for row in ranked[place::2]]
+        marks = alt.Chart(inline(part)).mark_text(dy=shift, fontSize=10.5)
+        layers.append(marks.encode(x=x, y=y, text=alt.Text("label:N", title="Label")))
+    return layers
+
+
 def growth_curves(rows: Sequence[Mapping[str, Any]], hours: Sequence[float], width: int) -> Any:
     """Return cells per field over hours: a line per well of a clone by potency, bulk lots dashed (figure 2c).
 
@@ -44,19 +63,23 @@ def growth_curves(rows: Sequence[Mapping[str, Any]], hours: Sequence[float], wid
 
     axis = alt.Axis(grid=False, values=[plain(h) for h in hours], labelOverlap=True)
     x = alt.X("hour:Q", title="Time after seeding (h)", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=12))
-    y = alt.Y("cells:Q", title="Cells per field (cells, log scale)", scale=alt.Scale(type="log"))
+    known = [row["cells"] for row in rows if row["cells"]] or [1.0]
+    ends = [plain(min(known) * 0.9, 3), plain(max(known) * 1.1, 3)]
+    scale = alt.Scale(type="log", domain=ends, nice=False)
+    y = alt.Y("cells:Q", title="Cells per field (cells, log scale)", scale=scale)
     tooltip = [
         alt.Tooltip("lot:N", title="Clone or lot"),
         alt.Tooltip("well:N", title="Well"),
         alt.Tooltip("hour:Q", title="Time (h)"),
         alt.Tooltip("cells:Q", title="Cells per field", format=".4~g"),
     ]
+    colour = potency_colour(rows)
     clones = alt.Chart(inline([row for row in rows if row["group"] == "clones"]))
     lines = clones.mark_line(strokeWidth=2, invalid="break-paths-show-domains")
     points = clones.mark_point(filled=True, size=22, opacity=1)
     layers = [
-        lines.encode(x=x, y=y, color=potency_colour(), detail="well:N"),
-        points.encode(x=x, y=y, color=potency_colour(), tooltip=tooltip),
+        lines.encode(x=x, y=y, color=colour, detail="well:N"),
+        points.encode(x=x, y=y, color=colour, tooltip=tooltip),
     ]
     if bulk := [row for row in rows if row["group"] != "clones"]:
         dashed = alt.Chart(inline(bulk)).mark_line(strokeDash=[4, 3], strokeWidth=1.5, color=WARNING, opacity=0.8)
@@ -96,8 +119,7 @@ def line_scatter(
     tooltip = [alt.Tooltip("clone:N", title="Clone"), alt.Tooltip("x:Q", title=x_title, format=".4~g")]
     base = alt.Chart(inline(rows))
     points = base.mark_point(filled=True, size=70, color=ACCENT, opacity=0.9).encode(x=x, y=y, tooltip=tooltip)
-    labels = base.mark_text(align="left", dx=7, dy=-6, fontSize=10.5).encode(x=x, y=y, text="clone:N")
-    layers = [points, labels]
+    layers = [points, *point_labels(rows, x, y)]
     known = [row["x"] for row in rows if row["x"] is not None]
     if line is not None and known:
         ends = [
@@ -121,12 +143,12 @@ def group_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], marks: Ma
         "group:N",
         title="Group",
         scale=alt.Scale(domain=groups, range=[GROUP_COLOURS[g] for g in groups]),
-        legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3),
+        legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
     )
     columns = min(2, max(len(panels), 1))
     charts = []
     for title, rows in panels.items():
-        x, y = _density_axes()
+        x, y = _density_axes(panels)
         base = alt.Chart(inline(rows)).mark_area(opacity=0.22, line={"strokeWidth": 2}, interpolate="monotone")
         curves = base.encode(x=x, y=y, color=colour)
         means = alt.Chart(inline(marks[title])).mark_rule(strokeDash=[2, 3], strokeWidth=1.8)
@@ -135,11 +157,14 @@ def group_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], marks: Ma
     return alt.concat(*charts, columns=columns, spacing={"row": 26, "column": 34}).resolve_scale(color="shared")
 
 
-def _density_axes(tick_count: int = 6) -> tuple[Any, Any]:
+def _density_axes(panels: Mapping[str, Sequence[Mapping[str, Any]]], tick_count: int = 6) -> tuple[Any, Any]:
+    """Return the axes of densities; all panels have one axis of areas, so that they can be compared."""
     import altair as alt
 
+    places = [row["x"] for rows in panels.values() for row in rows]
+    scale = alt.Scale(domain=[min(places), max(places)], nice=False)
     axis = alt.Axis(labelExpr=_AREA_LABEL, grid=False, tickCount=tick_count)
-    x = alt.X("x:Q", title="Cell area (um², log scale)", axis=axis, scale=alt.Scale(zero=False, nice=False))
+    x = alt.X("x:Q", title="Cell area (µm², log scale)", axis=axis, scale=scale)
     y = alt.Y("density:Q", title="Density per log10 unit", stack=None, axis=alt.Axis(tickCount=3))
     return x, y
 
@@ -156,9 +181,9 @@ def clone_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], hours: Se
     columns = 3
     charts = []
     for title, rows in panels.items():
-        x, y = _density_axes(4)
+        x, y = _density_axes(panels, 4)
         curves = alt.Chart(inline(rows)).mark_line(strokeWidth=1.6, interpolate="monotone")
-        chart = curves.encode(x=_titled(x, "Cell area (um²)"), y=_titled(y, "Density"), color=colour)
+        chart = curves.encode(x=_titled(x, "Cell area (µm²)"), y=_titled(y, "Density"), color=colour)
         charts.append(chart.properties(width=width // columns - 74, height=96, title=title))
     return alt.concat(*charts, columns=columns, spacing={"row": 20, "column": 26}).resolve_scale(color="shared")
 
@@ -177,7 +202,7 @@ def numbers_over_hours(panels: Mapping[str, Sequence[Mapping[str, Any]]], hours:
         "group:N",
         title="Group",
         scale=alt.Scale(domain=groups, range=[GROUP_COLOURS[g] for g in groups]),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=alt.Legend(title=None, orient="top", symbolOpacity=1),
     )
     axis = alt.Axis(grid=False, values=[plain(h) for h in hours], labelOverlap=True)
     x = alt.X("hour:Q", title="Time (h)", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=12))
@@ -189,7 +214,7 @@ def numbers_over_hours(panels: Mapping[str, Sequence[Mapping[str, Any]]], hours:
         lines = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
         points = base.mark_point(filled=True, size=34, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip)
         bars = base.mark_rule(opacity=0.5, strokeWidth=1.4).encode(
-            x=x, y=alt.Y("low:Q", title=f"{title}, mean - SD"), y2="high:Q", color=colour
+            x=x, y=alt.Y("low:Q", title=title), y2="high:Q", color=colour
         )
         charts.append(alt.layer(bars, lines, points).properties(width=width // len(panels) - 84, height=180))
     return alt.hconcat(*charts, spacing=30).resolve_scale(color="shared")
@@ -218,7 +243,8 @@ def passages_chart(rows: Sequence[Mapping[str, Any]], seeded: float, width: int)
         alt.Tooltip("passage:Q", title="Passage"),
         alt.Tooltip("harvested:Q", title="Harvested (cells)", format=",d"),
     ]
-    lines = base.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=potency_colour(), detail="clone:N")
-    points = base.mark_point(filled=True, size=34, opacity=1).encode(x=x, y=y, color=potency_colour(), tooltip=tooltip)
+    colour = potency_colour(rows)
+    lines = base.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour, detail="clone:N")
+    points = base.mark_point(filled=True, size=34, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip)
     rule = alt.Chart(inline([{"seeded": seeded}])).mark_rule(color="var(--ink-2)", strokeDash=[5, 4])
     return alt.layer(rule.encode(y="seeded:Q"), lines, points).properties(width=width - 200, height=280)

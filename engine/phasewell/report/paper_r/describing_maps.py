@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phasewell.report.paper_r.describing_charts import clone_colour, potency_colour
-from phasewell.report.theme import inline, plain
+from phasewell.report.paper_r.describing_charts import clone_colour, point_labels, potency_colour
+from phasewell.report.theme import ACCENT, inline, plain
 
 
 def component_maps(rows: Sequence[Mapping[str, Any]], explained: Sequence[float], width: int) -> Any:
@@ -20,10 +20,10 @@ def component_maps(rows: Sequence[Mapping[str, Any]], explained: Sequence[float]
     tooltip = [alt.Tooltip("clone:N", title="Clone"), alt.Tooltip("potency:Q", title="Serial-passage limit")]
     base = alt.Chart(inline(rows))
     points = base.mark_point(filled=True, size=95, opacity=0.95)
-    labels = base.mark_text(align="left", dx=8, dy=-7, fontSize=10.5).encode(x=x, y=y, text="clone:N")
+    labels = point_labels(rows, x, y)
     side = width // 2 - 170
-    by_clone = alt.layer(points.encode(x=x, y=y, color=clone_colour(names), tooltip=tooltip), labels)
-    by_potency = alt.layer(points.encode(x=x, y=y, color=potency_colour("Passages"), tooltip=tooltip), labels)
+    by_clone = alt.layer(points.encode(x=x, y=y, color=clone_colour(names), tooltip=tooltip), *labels)
+    by_potency = alt.layer(points.encode(x=x, y=y, color=potency_colour(rows, "Passages"), tooltip=tooltip), *labels)
     left = by_clone.properties(width=side, height=side, title="By clone")
     right = by_potency.properties(width=side, height=side, title="By serial-passage limit")
     return alt.hconcat(left, right, spacing=34).resolve_scale(color="independent")
@@ -37,7 +37,7 @@ def shares_by_hour(rows: Sequence[Mapping[str, Any]], hours: Sequence[float], wi
     x = alt.X("hour:O", title="Time (h)", sort=[plain(h) for h in hours], axis=alt.Axis(labelAngle=0))
     charts = []
     for name in axes:
-        bars = alt.Chart(inline([row for row in rows if row["axis"] == name])).mark_bar(cornerRadiusEnd=1)
+        bars = alt.Chart(inline([row for row in rows if row["axis"] == name])).mark_bar(cornerRadiusEnd=1, color=ACCENT)
         charts.append(
             bars.encode(
                 x=x,
@@ -72,4 +72,4 @@ def cloud_maps(
         points = alt.Chart(inline(rows)).mark_point(filled=True, size=11, opacity=0.55)
         chart = points.encode(x=x, y=y, color=clone_colour(names, legend=last))
         charts.append(chart.properties(width=side, height=side, title=title))
-    return alt.hconcat(*charts, spacing=24)
+    return alt.hconcat(*charts, spacing=24).resolve_scale(color="independent")

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from phasewell.report.paper_r.outcome import Outcome
 
 SHOWN_H = (6.0, 30.0, 60.0, 90.0)
+_UNITS = {"um2": "µm²"}
 TESTED_H = (6.0, 30.0)
 """Hours at which the paper gives medians and tests."""
+
+
+def groups_of(step: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the groups of lots with their numbers, clones first."""
+    return [(name, step["groups"][name]) for name in charts.GROUP_COLOURS if name in step["groups"]]
 
 
 def nearest(times_h: Sequence[float], wanted: Sequence[float]) -> list[int]:
@@ -48,9 +54,15 @@ def sizes(outcome: Outcome, step: Mapping[str, Any]) -> Section:
         f"{step['kernel']}. Sizes are of cells above {step['limit_px']} px, which are {step['limit_um2']:.4g} µm²; "
         "the limit is in pixels, as the paper gives it. A cell counts as round with a form factor up to "
         f"{rule['largest_form_factor']:g}, a compactness up to {rule['largest_compactness']:g} and an area up to "
-        f"{rule['largest_um2']:g} µm²: our rule, the paper saw round cells by eye."
+        f"{rule['largest_um2']:g} µm²: our rule, the paper saw round cells by eye. Those joined to a neighbour are "
+        "not counted."
     )
     return Section("sizes", "Sizes and round cells", blocks, lead)
+
+
+def _short(value: float) -> str:
+    """Return a number with two significant digits, or as a whole number from 100 on."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def compare_table(outcome: Outcome, rows: list[Mapping[str, Any]], caption: str) -> Table:
@@ -58,8 +70,8 @@ def compare_table(outcome: Outcome, rows: list[Mapping[str, Any]], caption: str)
     columns = [
         Column("Number"),
         Column("Hour", ".4g"),
-        *(Column(t, ".3g", "Clones") for t in ("mean", "SD")),
-        *(Column(t, ".3g", "Bulk lots") for t in ("mean", "SD")),
+        *(Column(t, ".4g", "Clones") for t in ("mean", "SD")),
+        *(Column(t, ".4g", "Bulk lots") for t in ("mean", "SD")),
         Column("n"),
         Column("Difference (95 %)"),
         Column("Student p", ".2g"),
@@ -68,11 +80,11 @@ def compare_table(outcome: Outcome, rows: list[Mapping[str, Any]], caption: str)
     ]
     cells: list[list[Cell]] = [
         [
-            f"{row['title']} ({row['unit']})" if row["unit"] not in ("1", row["title"]) else row["title"],
+            f"{row['title']} ({_UNITS[row['unit']]})" if row["unit"] in _UNITS else row["title"],
             row.get("time_h"),
             *(row[key] for key in ("mean_first", "sd_first", "mean_second", "sd_second")),
-            f"{row['n_first']} + {row['n_second']}",
-            f"{row['difference']:.3g} ({row['low']:.3g} to {row['high']:.3g})",
+            f"{row['n_first']}\u00a0+\u00a0{row['n_second']}",
+            f"{_short(row['difference'])} ({_short(row['low'])} to {_short(row['high'])})",
             *(row[key] for key in ("student_p", "welch_p", "hedges_g")),
         ]
         for row in rows
@@ -101,7 +113,7 @@ def _groups(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> 
     means: dict[str, list[dict[str, Any]]] = {}
     for t in shown:
         title = f"{hour_text(step['times_h'][t])} h"
-        for group, found in step["groups"].items():
+        for group, found in groups_of(step):
             pooled = found["pooled"][t]
             rows = _curve(step, pooled["density"], group=group)
             if rows:
@@ -111,10 +123,10 @@ def _groups(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> 
     if not panels:
         return [Paragraph("Too few cells for a density at any hour.", "warning")]
     parts = []
-    for group, found in step["groups"].items():
+    for group, found in groups_of(step):
         counts = [f"{found['pooled'][t]['n']:,} at {hour_text(step['times_h'][t])} h" for t in shown]
         parts.append(f"{group}: {', '.join(counts)} cells of {len(found['lots'])} lots")
-    n = sum(len(found["lots"]) for found in step["groups"].values())
+    n = sum(len(found["lots"]) for found in dict(groups_of(step)).values())
     caption = f"Figure 3a. Size of cells, pooled; dotted: mean area. {'; '.join(parts)}. {outcome.stamp(n, 'lots')}"
     words = "Density of log10 cell area by group at several hours; " + "; ".join(parts)
     marks = sum(map(len, panels.values()))
@@ -154,16 +166,21 @@ def _medians(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) ->
     columns += [Column("Small cells (%)", ".1f"), Column("Round cells (%)", ".1f")]
     rows: list[list[Cell]] = []
     for t in shown:
-        for group, found in step["groups"].items():
+        for group, found in groups_of(step):
             medians = by_lot(found["lots"], t, "median_um2")
             medians = medians[np.isfinite(medians)]
             shares = [by_lot(found["lots"], t, key) for key in ("small_share", "round_share")]
             percents = [100 * float(np.nanmean(s)) if np.isfinite(s).any() else None for s in shares]
-            row: list[Cell] = [step["times_h"][t], group, len(found["lots"]), found["pooled"][t]["n"]]
+            row: list[Cell] = [
+                step["times_h"][t],
+                group.replace(" ", "\u00a0"),
+                len(found["lots"]),
+                found["pooled"][t]["n"],
+            ]
             row += [found["pooled"][t]["median_um2"], float(medians.mean()) if len(medians) else None]
             row += [float(medians.std(ddof=1)) if len(medians) > 1 else None, *percents]
             rows.append(row)
-    n = sum(len(found["lots"]) for found in step["groups"].values())
+    n = sum(len(found["lots"]) for found in dict(groups_of(step)).values())
     note = f"Small: at most {step['limit_px']} px. Shares are means over lots, of all cells. {outcome.stamp(n, 'lots')}"
     return Table("Sizes over time", columns, rows, note)
 
@@ -178,17 +195,19 @@ def _over_hours(outcome: Outcome, step: Mapping[str, Any]) -> list[Block]:
     }
     panels: dict[str, list[dict[str, Any]]] = {}
     for title, (key, factor) in titles.items():
-        for group, found in step["groups"].items():
+        for group, found in groups_of(step):
             for t, hour in enumerate(step["times_h"]):
                 values = factor * by_lot(found["lots"], t, key)
                 values = values[np.isfinite(values)]
                 if len(values):
                     mean, sd = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
                     row = {"group": group, "hour": plain(hour), "mean": plain(mean), "lots": len(values)}
-                    panels.setdefault(title, []).append(row | {"low": plain(mean - sd), "high": plain(mean + sd)})
+                    panels.setdefault(title, []).append(
+                        row | {"low": plain(max(mean - sd, 0.0)), "high": plain(mean + sd)}
+                    )
     if not panels:
         return []
-    n = sum(len(found["lots"]) for found in step["groups"].values())
+    n = sum(len(found["lots"]) for found in dict(groups_of(step)).values())
     caption = f"Size, homogeneity and round cells over time: mean and SD over lots. {outcome.stamp(n, 'lots')}"
     chart = charts.numbers_over_hours(panels, step["times_h"], PAGE_WIDTH)
     words = "Median area, SD of log10 area and share of round cells over hours, by group"

@@ -67,9 +67,12 @@ def _growth(step: Mapping[str, Any]) -> list[Verdict]:
 def _passages(step: Mapping[str, Any]) -> list[Verdict]:
     if step["range"] is None:
         return []
-    low, high = step["range"]
-    text = f"limits {low} to {high}, mean {step['mean_limit']:.1f}, n = {len(step['clones'])} clones"
-    return [Verdict("R8", "Fig. 2a", "limits 7 to 13, mean 9.8, n = 15", text, None)]
+    n, going, other = len(step["clones"]), len(step["still_growing"]), len(step["differing"])
+    text = (
+        f"{n - going} of {n} clones until the harvest fell below the seeding; {other} limits differ from the plate map"
+    )
+    claim = "200,000 cells a dish, passaged until growth stopped; the last passage is the limit"
+    return [Verdict("R28", "Fig. 2a", claim, text, not going and not other)]
 
 
 def _sizes(step: Mapping[str, Any]) -> list[Verdict]:

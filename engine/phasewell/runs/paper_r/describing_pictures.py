@@ -1,4 +1,4 @@
-"""The same place of a clone's well and of a bulk lot's well over hours, with round cells marked (R26, figure 3b)."""
+"""The same place of a clone's well and of a bulk lot's well over hours (R26, figure 3b)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from phasewell.runs.paper_r.material import Material
 
 SHOWN_H = (6.0, 30.0, 60.0, 90.0)
-SIDE_PX = 280
+SIDE_PX = 360
 
 
 def shown_hours(times_h: tuple[float, ...], wanted: tuple[float, ...] = SHOWN_H) -> list[int]:
@@ -29,7 +29,8 @@ def shown_hours(times_h: tuple[float, ...], wanted: tuple[float, ...] = SHOWN_H)
 def describe_pictures(material: Material) -> dict[str, Any]:
     """Return crops as data addresses, a row per lot: clones of highest and lowest potency, and the first bulk lots.
 
-    One field, the middle one of the well, at full resolution; what the pictures show is a place, not a statistic.
+    The middle of one field at full resolution: the field with most cells at the last hour, for an empty place shows
+    nothing. What the pictures show is a place, not a statistic.
     """
     clones, bulk = clone_lots(material), bulk_lots(material)
     potency = clone_potency(material)
@@ -39,9 +40,9 @@ def describe_pictures(material: Material) -> dict[str, Any]:
     value = dict(zip(clones.names, potency.tolist(), strict=True))
     rows, missing = [], 0
     for group, name, well in chosen:
-        pictures = []
+        pictures, field = [], _fullest_field(material, well)
         for time in shown_hours(material.times_h):
-            picture = _picture(material, well, material.times_h[time])
+            picture = _picture(material, well, material.times_h[time], field)
             missing += picture is None
             if picture is not None:
                 pictures.append(picture)
@@ -52,9 +53,16 @@ def describe_pictures(material: Material) -> dict[str, Any]:
     return {"rows": rows, "missing": missing, "pixel_size_um": material.pixel_size_um}
 
 
-def _picture(material: Material, well: str, hour: float) -> dict[str, Any] | None:
-    """Return the middle of the well's middle field at an hour; None where the frame is missing or unreadable."""
-    plate, field = material.plate, material.fields[len(material.fields) // 2]
+def _fullest_field(material: Material, well: str) -> str:
+    for moments in (material.field_moments, material.bulk_moments):
+        if moments is not None and well in moments.wells:
+            return moments.fields[int(moments.n_cells[moments.wells.index(well), -1].argmax())]
+    return material.fields[0]
+
+
+def _picture(material: Material, well: str, hour: float, field: str) -> dict[str, Any] | None:
+    """Return the middle of a field at an hour; None where the frame is missing or unreadable."""
+    plate = material.plate
     try:
         batch = plate.frames(well, plate.times_h.index(hour), (field,))
     except (PhasewellError, OSError, ValueError):
