@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from phasewell import runs
 from phasewell.cells import DEFINITIONS_ID, DESCRIPTOR_NAMES
+from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
+from phasewell.images import create_plate
 from phasewell.manifest import RunManifest
+from phasewell.plate import Field, FrameKey, FrameRecord, Unit
 from phasewell.potency.evaluation import Coefficient, Evaluation, Prediction
 from phasewell.profiles import FieldMoments, Moments, Profile, profile_columns
 from phasewell.report.content import Content, PlateFacts
@@ -217,6 +221,58 @@ def content() -> Callable[..., Content]:
 def make() -> Callable[..., Content]:
     """Return `make_content` to fixtures of a module."""
     return make_content
+
+
+BLOBS_SHAPE = (220, 240)
+BLOBS_FIELDS = (Field("f1", 0, 0), Field("f2", 0, 1))
+
+
+def draw_blobs(rng: np.random.Generator, n: int) -> Any:
+    """Return a frame with n dark, sharp-edged blobs on a grey background, (height, width) uint8."""
+    y, x = np.mgrid[: BLOBS_SHAPE[0], : BLOBS_SHAPE[1]]
+    pixels = np.full(BLOBS_SHAPE, 128.0) + rng.normal(0, 2, BLOBS_SHAPE)
+    for i in range(n):
+        cy, cx = 40 + 70 * (i // 3) + rng.integers(-8, 9), 40 + 75 * (i % 3) + rng.integers(-8, 9)
+        inside = (y - cy) ** 2 / 380 + (x - cx) ** 2 / 240 <= 1
+        pixels[inside] = 90 + 40 * ((x[inside] // 3 + y[inside] // 3) % 2)
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder: 2 wells x 2 hours x 2 fields, one frame missing, one quarantined, one too bright."""
+    folder = tmp_path_factory.mktemp("report")
+    writer = create_plate(
+        folder / "plate.zarr", name="<b>small</b>", wells=("A01", "B02"), fields=BLOBS_FIELDS, times_h=(6.0, 12.5),
+        frame_shape=BLOBS_SHAPE, dtype="uint8", pixel_size_um=0.87, platemap={"A01": {"clone": "<i>R&D</i>"}},
+        provenance={"simulated": "blobs, seed 0", "licence": "CC0"},
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    for w, well in enumerate(("A01", "B02")):
+        for time in (0, 1):
+            frames = {field.name: draw_blobs(rng, 3 + 2 * time + w) for field in BLOBS_FIELDS}
+            status = dict.fromkeys(frames, "present")
+            reason: dict[str, str | None] = dict.fromkeys(frames)
+            if (well, time) == ("A01", 0):
+                del frames["f2"]
+                status["f2"] = "missing"
+            if (well, time) == ("B02", 0):
+                del frames["f1"]
+                status["f1"], reason["f1"] = "quarantined", "truncated"
+            if (well, time) == ("B02", 1):
+                frames["f2"] = np.full(BLOBS_SHAPE, 255, np.uint8)
+            records = [
+                FrameRecord(FrameKey("<b>small</b>", well, f.name, time), status[f.name], reason[f.name])
+                for f in BLOBS_FIELDS
+            ]
+            writer.write_unit(Unit("<b>small</b>", well, time), frames, records)
+    config = Config(
+        plate=PlateConfig(store=folder / "plate.zarr"),
+        run=RunConfig(output=folder / "run", labels="sample"),
+        compute=ComputeConfig(device="cpu", executor="serial"),
+    )
+    runs.run(config)
+    return folder / "run"
 
 
 OWN_SERVICES = (".google.com", ".googleapis.com", ".gvt1.com")  # the browser asks them by itself, for no page

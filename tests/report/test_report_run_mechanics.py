@@ -6,69 +6,14 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from phasewell import runs
-from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.errors import InputError, OutputError
-from phasewell.images import create_plate
-from phasewell.plate import Field, FrameKey, FrameRecord, Unit
 from phasewell.report import write_report
 from phasewell.report.reading import read_content
 from phasewell.tables import open_results
-
-SHAPE = (220, 240)
-FIELDS = (Field("f1", 0, 0), Field("f2", 0, 1))
-
-
-def draw(rng: np.random.Generator, n: int) -> Any:
-    """Return a frame with n dark, sharp-edged blobs on a grey background, (height, width) uint8."""
-    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    pixels = np.full(SHAPE, 128.0) + rng.normal(0, 2, SHAPE)
-    for i in range(n):
-        cy, cx = 40 + 70 * (i // 3) + rng.integers(-8, 9), 40 + 75 * (i % 3) + rng.integers(-8, 9)
-        inside = (y - cy) ** 2 / 380 + (x - cx) ** 2 / 240 <= 1
-        pixels[inside] = 90 + 40 * ((x[inside] // 3 + y[inside] // 3) % 2)
-    return np.clip(pixels, 0, 255).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run folder: 2 wells x 2 hours x 2 fields, one frame missing, one quarantined, one too bright."""
-    folder = tmp_path_factory.mktemp("report")
-    writer = create_plate(
-        folder / "plate.zarr", name="<b>small</b>", wells=("A01", "B02"), fields=FIELDS, times_h=(6.0, 12.5),
-        frame_shape=SHAPE, dtype="uint8", pixel_size_um=0.87, platemap={"A01": {"clone": "<i>R&D</i>"}},
-        provenance={"simulated": "blobs, seed 0", "licence": "CC0"},
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    for w, well in enumerate(("A01", "B02")):
-        for time in (0, 1):
-            frames = {field.name: draw(rng, 3 + 2 * time + w) for field in FIELDS}
-            status = dict.fromkeys(frames, "present")
-            reason: dict[str, str | None] = dict.fromkeys(frames)
-            if (well, time) == ("A01", 0):
-                del frames["f2"]
-                status["f2"] = "missing"
-            if (well, time) == ("B02", 0):
-                del frames["f1"]
-                status["f1"], reason["f1"] = "quarantined", "truncated"
-            if (well, time) == ("B02", 1):
-                frames["f2"] = np.full(SHAPE, 255, np.uint8)
-            records = [
-                FrameRecord(FrameKey("<b>small</b>", well, f.name, time), status[f.name], reason[f.name])
-                for f in FIELDS
-            ]
-            writer.write_unit(Unit("<b>small</b>", well, time), frames, records)
-    config = Config(
-        plate=PlateConfig(store=folder / "plate.zarr"),
-        run=RunConfig(output=folder / "run", labels="sample"),
-        compute=ComputeConfig(device="cpu", executor="serial"),
-    )
-    runs.run(config)
-    return folder / "run"
 
 
 @pytest.fixture

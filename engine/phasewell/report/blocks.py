@@ -140,7 +140,15 @@ class Fold:
     kind: ClassVar[str] = "fold"
 
 
-Block = Paragraph | Facts | Table | Figure | Gallery | Images | Definitions | Code | Fold
+@dataclass(frozen=True)
+class WellBrowser:
+    """One well at a time, chosen on the plate: the document that the page's own script shows."""
+
+    document: dict[str, Any] = field(repr=False)
+    kind: ClassVar[str] = "wells"
+
+
+Block = Paragraph | Facts | Table | Figure | Gallery | Images | Definitions | Code | Fold | WellBrowser
 
 
 @dataclass(frozen=True)

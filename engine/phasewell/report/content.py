@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasewell.manifest import RunManifest
+from phasewell.plate import Plate
 from phasewell.profiles import FieldMoments, Profile
+from phasewell.report.contact_sheets import Sheet
 from phasewell.report.curves import Colouring, Distribution
 from phasewell.report.evaluations import ModelReport
 from phasewell.report.measures import Measure, field_measures, frame_measures
 from phasewell.report.overlay import Picture
 from phasewell.report.potency_study import PotencyStudy
+from phasewell.report.size_density import SizeDensities
 from phasewell.report.well_scores import RunScores
 
 if TYPE_CHECKING:
@@ -85,6 +88,10 @@ class Content:
     scores: RunScores | None = None
     agreement: Mapping[str, Any] | None = None
     pictures: tuple[Picture, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+    densities: SizeDensities | None = None
+    store: Plate | None = None
+    times: tuple[int, ...] = ()  # the run's hours as indices in the plate
     gallery_note: str = ""
     notes: tuple[str, ...] = ()
     manifest_sha256: str = ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from phasewell.report.blocks import Block, Figure, Fold, Page, format_cell
+from phasewell.report.blocks import Block, Figure, Fold, Page, WellBrowser, format_cell
 from phasewell.report.theme import chart_config, hour_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,16 +33,22 @@ def render(page: Page) -> str:
     )
     environment.globals |= {"format_cell": format_cell, "hour_text": hour_text}
     charts = {figure.name: figure.spec for section in page.sections for figure in _figures(section.blocks)}
-    runtime, starter = chart_runtime() if charts else "", (TEMPLATES / "charts.js").read_text(encoding="utf-8")
+    browsers = [b.document for section in page.sections for b in section.blocks if isinstance(b, WellBrowser)]
+    data: dict[str, Any] = {"config": chart_config(), "charts": charts}
+    starter = (TEMPLATES / "charts.js").read_text(encoding="utf-8")
+    for browser in browsers[:1]:
+        data["wells"] = browser
+        starter += "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("wells.js", "filter.js"))
+    runtime = chart_runtime() if charts else ""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     template = environment.get_template("page.html")
     return template.render(
         page=page,
-        policy=_policy([runtime, starter], style),
+        policy=_policy([runtime, starter], style, pictures_beside=any(b["folder"] for b in browsers)),
         runtime=_trusted(runtime, "script"),
         starter=_trusted(starter, "script"),
         style=_trusted(style, "style"),
-        charts=_trusted(script_json({"config": chart_config(), "charts": charts}), "script"),
+        charts=_trusted(script_json(data), "script"),
         n_charts=len(charts),
     )
 
@@ -75,10 +81,11 @@ def chart_runtime() -> str:
     return bundle
 
 
-def _policy(scripts: Sequence[str], style: str) -> str:
+def _policy(scripts: Sequence[str], style: str, pictures_beside: bool) -> str:
+    images = "data: 'self' file:" if pictures_beside else "data:"  # 'self' is nothing where the page is a file
     hashes = " ".join(_source_hash(script) for script in scripts if script)
     return (
-        f"default-src 'none'; script-src {hashes}; style-src {_source_hash(style)}; img-src data:; "
+        f"default-src 'none'; script-src {hashes}; style-src {_source_hash(style)}; img-src {images}; "
         "base-uri 'none'; form-action 'none'"
     )
 

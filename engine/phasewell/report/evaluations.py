@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +38,13 @@ class Shuffles(NamedTuple):
     p_value: float
 
 
+class Intervals(NamedTuple):
+    """An interval around every well's held-out prediction, and in words where it comes from; None = infinite."""
+
+    sentence: str
+    wells: dict[str, tuple[float | None, float | None]]
+
+
 class ProfileChoice(NamedTuple):
     """What a model was fitted on: first and last hour, and how many random fields per well (None = all)."""
 
@@ -55,6 +64,7 @@ class ModelReport:
     on_truth: Scores | None = None
     shuffles: Shuffles | None = None
     choice: ProfileChoice | None = None
+    given_intervals: Intervals | None = None
 
     @property
     def title(self) -> str:
@@ -65,6 +75,39 @@ class ModelReport:
     def scores(self) -> Scores:
         """The three scores on measured descriptors."""
         return Scores(self.evaluation.rmse, self.evaluation.baseline_rmse, self.evaluation.q2)
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        """The intervals that were made with the model, else those of the other groups' held-out errors."""
+        return self.given_intervals or held_out_intervals(self.evaluation)
+
+
+INTERVAL_LEVEL = 0.9
+
+
+def held_out_intervals(evaluation: Evaluation, level: float = INTERVAL_LEVEL) -> Intervals:
+    """Return for every well its prediction +- the error that `level` of the other groups stay below.
+
+    A group's error is the root of the mean squared held-out error of its wells. With m other groups the rank is
+    ceil(level (m + 1)), as in conformal prediction; above m the interval is infinite.
+    """
+    errors: dict[str, list[float]] = {}
+    for row in evaluation.predictions:
+        errors.setdefault(row.group, []).append((row.truth - row.predicted) ** 2)
+    group_errors = {group: math.sqrt(sum(squares) / len(squares)) for group, squares in errors.items()}
+    wells: dict[str, tuple[float | None, float | None]] = {}
+    for row in evaluation.predictions:
+        others = sorted(error for group, error in group_errors.items() if group != row.group)
+        rank = math.ceil(round(level * (len(others) + 1), 9))
+        if rank > len(others):
+            wells[row.well] = (None, None)
+        else:
+            wells[row.well] = (row.predicted - others[rank - 1], row.predicted + others[rank - 1])
+    m = len(group_errors) - 1
+    sentence = f"{level:.0%} interval from the held-out errors of the {m} other clones"
+    if math.ceil(round(level * (m + 1), 9)) > m:
+        sentence += f"; {m} others cannot give {level:.0%}, so it is infinite"
+    return Intervals(sentence, wells)
 
 
 def read_models(folder: Path) -> tuple[ModelReport, ...]:
@@ -85,12 +128,13 @@ def _rank(kind: str, order: list[str]) -> int:
 
 def _read_model(path: Path) -> ModelReport:
     truth, shuffle = path.with_name("evaluation_truth.json"), path.with_name("shuffle.json")
-    choice = path.with_name("profile.json")
+    choice, intervals = path.with_name("profile.json"), path.with_name("intervals.json")
     return ModelReport(
         evaluation=read_evaluation(path),
         on_truth=_scores(read_object(truth, "make it again"), truth) if truth.exists() else None,
         shuffles=_shuffles(read_object(shuffle, "make it again"), shuffle) if shuffle.exists() else None,
         choice=_choice(read_object(choice, "make it again"), choice) if choice.exists() else None,
+        given_intervals=_intervals(read_object(intervals, "make it again"), intervals) if intervals.exists() else None,
     )
 
 
@@ -132,3 +176,15 @@ def _shuffles(document: dict[str, Any], path: Path) -> Shuffles:
         return Shuffles(float(document["median"]), len(document["shuffled_ratios"]), float(document["p_value"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a shuffle test ({error!r}); make it again") from error
+
+
+def _intervals(document: dict[str, Any], path: Path) -> Intervals:
+    try:
+        wells = {str(well): (_end(low), _end(high)) for well, (low, high) in document["wells"].items()}
+        return Intervals(str(document["sentence"]), wells)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: not intervals of wells ({error!r}); fit the model again") from error
+
+
+def _end(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -18,6 +18,7 @@ from phasewell.report.overlay import Picture, make_picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_ALL_WELLS, _SOME_WELLS = 24, 8  # crops of every well, or of some where the page has more wells than room
 MOST_WELLS = 96
 """A gallery shows at most this many wells, evenly chosen; the page says so when there are more."""
 
@@ -48,6 +49,10 @@ class LabelStore:
         records = plate.records(well, time)
         return tuple(r.key.field for r in records if r.status == "present" and (r.source or "").endswith(f"key {key}"))
 
+    def key(self, well: str, time: int) -> str:
+        """Return the content key of a unit's part; "" for a unit that the run has not."""
+        return self._keys.get((well, time), "")
+
     def read(self, shot: Shot) -> NDArray[np.int32] | None:
         """Return the labels of a frame, (height, width) int32, or None where none are kept."""
         if self._plate is None or shot.field not in self.fields(shot.well, shot.time):
@@ -58,7 +63,9 @@ class LabelStore:
         return labels
 
 
-def choose_shots(frames: Mapping[str, NDArray[Any]], labels: LabelStore) -> tuple[list[Shot], str]:
+def choose_shots(
+    frames: Mapping[str, NDArray[Any]], labels: LabelStore, most_wells: int = MOST_WELLS
+) -> tuple[list[Shot], str]:
     """Return which frames to show, and a sentence on what is left out ("" when every well is shown).
 
     `frames` has well, field, plate_time (index in the plate), status and frame_sha256. Per well one to three hours,
@@ -73,7 +80,7 @@ def choose_shots(frames: Mapping[str, NDArray[Any]], labels: LabelStore) -> tupl
         time, field = int(frames["plate_time"][i]), str(frames["field"][i])
         unit.setdefault(time, []).append(field)
         digests[str(frames["well"][i]), time, field] = str(frames["frame_sha256"][i])
-    wells = _spread(list(by_unit), MOST_WELLS)
+    wells = _spread(list(by_unit), most_wells)
     each = 3 if len(wells) <= 12 else 2 if len(wells) <= 24 else 1
     shots = []
     for well in wells:
@@ -101,7 +108,7 @@ def draw(plate: Plate, labels: LabelStore, shots: Sequence[Shot]) -> tuple[tuple
     pictures, failed = [], 0
     for shot in shots:
         try:
-            pixels = _read_pixels(plate, shot)
+            pixels = read_pixels(plate, shot)
             found = labels.read(shot)
         except PhasewellError:
             pixels = None
@@ -129,7 +136,7 @@ def draw(plate: Plate, labels: LabelStore, shots: Sequence[Shot]) -> tuple[tuple
     return tuple(pictures), note
 
 
-def _read_pixels(plate: Plate, shot: Shot) -> NDArray[np.uint8] | None:
+def read_pixels(plate: Plate, shot: Shot) -> NDArray[np.uint8] | None:
     """Return a frame, (height, width) uint8; None when the store no longer has the pixels that the run measured."""
     unit = Unit(plate.name, shot.well, shot.time)
     digests = {record.key.field: record.sha256 for record in plate.reader.read_records(unit)}
@@ -137,6 +144,14 @@ def _read_pixels(plate: Plate, shot: Shot) -> NDArray[np.uint8] | None:
         return None
     pixels: NDArray[np.uint8] = np.asarray(plate.reader.read_frames(unit, (shot.field,)).pixels[0])
     return pixels
+
+
+def open_labels(run_dir: Path, manifest: RunManifest) -> LabelStore:
+    """Return the labels that a run kept; an empty store where they cannot be read."""
+    try:
+        return LabelStore(run_dir, manifest)
+    except PhasewellError:
+        return LabelStore(run_dir / "none", manifest)
 
 
 def make_gallery(
@@ -151,7 +166,8 @@ def make_gallery(
     except PhasewellError as error:
         labels = LabelStore(run_dir / "none", manifest)
         notes.append(f"The kept labels cannot be read ({error}).")
-    shots, left_out = choose_shots(frames, labels)
+    n_wells = len({str(well) for well in frames["well"]})
+    shots, left_out = choose_shots(frames, labels, MOST_WELLS if n_wells <= _ALL_WELLS else _SOME_WELLS)
     if not shots:
         return (), "No frame was measured, so there is none to show."
     pictures, unreadable = draw(plate, labels, shots)

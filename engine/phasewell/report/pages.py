@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from phasewell.report import checks, predictions, provenance, summary, well_scores
 from phasewell.report.blocks import Page
+from phasewell.report.contact_sheets import PictureFolder
 from phasewell.report.content import Content
 
 
-def compose(content: Content) -> Page:
-    """Return the page about a run."""
+def compose(content: Content, folder: PictureFolder | None = None) -> Page:
+    """Return the page about a run; `folder` says which pictures lie beside it."""
     plate = content.plate
     sections = (
         summary.headline(content),
         summary.heat_maps(content),
-        summary.gallery(content),
+        summary.gallery(content, folder),
         summary.growth(content),
         summary.descriptors(content),
         well_scores.network_scores(content),

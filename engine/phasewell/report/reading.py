@@ -16,17 +16,21 @@ from phasewell.errors import PhasewellError
 from phasewell.images import open_plate
 from phasewell.plate import Plate
 from phasewell.profiles import FieldMoments, Profile, ProfileColumn
+from phasewell.report.contact_sheets import Sheet, choose_frames, make_sheets
 from phasewell.report.content import Content, PlateFacts
 from phasewell.report.curves import Distribution, histogram
 from phasewell.report.evaluations import read_models
-from phasewell.report.gallery import make_gallery
+from phasewell.report.gallery import make_gallery, open_labels
 from phasewell.report.potency_study import read_study
+from phasewell.report.size_density import SizeDensities, by_well_and_hour, size_densities
 from phasewell.report.well_scores import read_scores
 from phasewell.tables.results import PlateInfo, Results, open_results
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from phasewell.manifest import RunManifest
 
 QUALITY_COLUMNS = (
     "mean_v",
@@ -51,23 +55,28 @@ def read_content(run_dir: Path, agreement: Mapping[str, Any] | None = None, plat
     frames = frame_columns(results.frames(), info.times)
     notes: tuple[str, ...] = ()
     if plate is None:
-        plate, notes = _find_plate(info)
+        plate, notes = find_plate(info)
     if agreement is None and (run_dir / AGREEMENT_NAME).exists():
         agreement = read_object(run_dir / AGREEMENT_NAME, "make it again")
     pictures, gallery_note = make_gallery(run_dir, results.manifest, plate, frames)
+    distributions, densities = _distributions(results, moments)
     return Content(
         manifest=results.manifest,
         plate=_plate_facts(info, plate),
         frames=frames,
         moments=moments,
         profile=wide_profile(results.profile(), info.pixel_size_um),
-        distributions=_distributions(results, moments),
+        distributions=distributions,
+        densities=densities,
         models=read_models(run_dir / "models"),
         study=read_study(run_dir / "models"),
         scores=read_scores(results),
         agreement=agreement,
         pictures=pictures,
+        sheets=_sheets(run_dir, results.manifest, plate, frames, info.times),
         gallery_note=gallery_note,
+        store=plate,
+        times=info.times,
         notes=notes,
         manifest_sha256=hashlib.sha256((run_dir / "manifest.json").read_bytes()).hexdigest(),
     )
@@ -119,7 +128,7 @@ def wide_profile(table: pa.Table | None, pixel_size_um: float) -> Profile | None
     )
 
 
-def _find_plate(info: PlateInfo) -> tuple[Plate | None, tuple[str, ...]]:
+def find_plate(info: PlateInfo) -> tuple[Plate | None, tuple[str, ...]]:
     """Return the plate that run.json names, or None with a sentence on what its absence costs."""
     cost = "its plate map and origin are not shown, and whether its frames are simulated is not known here."
     if info.store is None:
@@ -147,22 +156,39 @@ def _plate_facts(info: PlateInfo, plate: Plate | None) -> PlateFacts:
     )
 
 
-def _distributions(results: Results, moments: FieldMoments) -> tuple[Distribution, ...]:
-    """Return the distributions of the twelve descriptors at the first, middle and last hour with cells."""
+def _sheets(
+    run_dir: Path,
+    manifest: RunManifest,
+    plate: Plate | None,
+    frames: Mapping[str, NDArray[Any]],
+    times: tuple[int, ...],
+) -> tuple[Sheet, ...]:
+    if plate is None:
+        return ()
+    labels = open_labels(run_dir, manifest)
+    return make_sheets(plate, labels, choose_frames(frames, labels), times)
+
+
+def _distributions(results: Results, moments: FieldMoments) -> tuple[tuple[Distribution, ...], SizeDensities | None]:
+    """Return how the descriptors are distributed at the first, middle and last hour with cells, and area by well."""
     info = results.plate_info
     filled = np.flatnonzero(np.where(moments.measured, moments.n_cells, 0).sum(axis=(0, 2)) > 0)
     if not len(filled):
-        return ()
+        return (), None
     chosen = sorted({int(filled[0]), int(filled[len(filled) // 2]), int(filled[-1])})
     values: dict[float, NDArray[np.float64]] = {}
+    areas: dict[tuple[str, float], NDArray[np.float64]] = {}
     for t in chosen:
         parts = tuple(part for part in results.manifest.parts if part.time == info.times[t])  # read these hours only
         here = Results(results.folder, results.manifest.model_copy(update={"parts": parts}))
-        table = here.cells(DESCRIPTOR_NAMES)
+        table = here.cells(("well", *DESCRIPTOR_NAMES))
         columns = [table.column(name).to_numpy().astype(np.float64) for name in DESCRIPTOR_NAMES]
         values[info.times_h[t]] = np.column_stack(columns)
-    return tuple(
-        found
+        area = columns[DESCRIPTOR_NAMES.index("area")]
+        areas |= by_well_and_hour(table.column("well").to_pylist(), area, info.times_h[t])
+    found = tuple(
+        item
         for i, name in enumerate(DESCRIPTOR_NAMES)
-        for found in histogram(name, {hour: cells[:, i] for hour, cells in values.items()})
+        for item in histogram(name, {hour: cells[:, i] for hour, cells in values.items()})
     )
+    return found, size_densities(areas)

@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from phasewell.report import curves, model_figures, plate_maps
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Fold, Gallery, Paragraph, Section, Table
+from phasewell.report.contact_sheets import PictureFolder
 from phasewell.report.content import Content
 from phasewell.report.curves import Colouring
 from phasewell.report.measures import Measure, field_spread, shown_time
 from phasewell.report.overlay import Picture
 from phasewell.report.theme import PAGE_WIDTH, hour_text, to_spec
+from phasewell.report.well_browser import well_browser
 
 EXPLORER_VALUES = 60_000
 """The selectable heat map holds at most about this many values; beyond, hours are left out evenly."""
@@ -189,25 +191,30 @@ def _thin(n: int, most: int, always: int) -> list[int]:
     return sorted({always, *(round(i) for i in np.linspace(0, n - 1, max(0, most - 1)))})
 
 
-def gallery(content: Content) -> Section:
-    """Return frames of every well with the outlines of their segmentation."""
+def gallery(content: Content, folder: PictureFolder | None = None) -> Section:
+    """Return the browser of wells, and frames of every well, or of some, with the outlines of their segmentation."""
+    title = "Wells and frames"
+    blocks: list[Block] = [well_browser(content, folder)] if content.plate.wells and content.plate.times_h else []
     pictures = content.pictures
+    if content.gallery_note or not pictures:
+        blocks.append(Paragraph(content.gallery_note or "No picture could be made.", "note"))
     if not pictures:
-        note = content.gallery_note or "No picture could be made."
-        return Section("gallery", "Gallery", [Paragraph(note, "note")])
+        return Section("gallery", title, blocks)
     groups: dict[str, list[Picture]] = {}
     for picture in pictures:
         groups.setdefault(picture.well, []).append(picture)
     titled = [(_well_title(content, well), found) for well, found in groups.items()]
     outlined = any(picture.field_outlines for picture in pictures)
-    lead = (
-        "Each whole field with its dashed window at full resolution beside or below it: the part of the field with the "
-        "most segmented pixels. Outlines are the labels this run counted and measured; neighbours mostly differ in hue."
-    )
-    blocks: list[Block] = [Gallery(titled, outlined, compact=len(titled) > _LARGE_WELLS)]
-    if content.gallery_note:
-        blocks.insert(0, Paragraph(content.gallery_note, "note"))
-    return Section("gallery", "Gallery", blocks, lead if outlined else "")
+    if outlined:
+        text = (
+            "Below, each whole field with its dashed window at full resolution beside or below it: the part of the "
+            "field with the most segmented pixels. Outlines are the labels this run counted and measured; neighbours "
+            "mostly differ in hue."
+        )
+        blocks.append(Paragraph(text, "muted"))
+    blocks.append(Gallery(titled, outlined, compact=len(titled) > _LARGE_WELLS))
+    lead = "Choose a well here, or on any chart that shows wells." if blocks and blocks[0].kind == "wells" else ""
+    return Section("gallery", title, blocks, lead)
 
 
 def _well_title(content: Content, well: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SAMPLE_FIELDS = 2  # fields per well and sampled time whose labels are kept for the report
+SAMPLE_FIELDS = 4  # fields per well and sampled time whose labels are kept for the report
 
 
 @dataclass(frozen=True)

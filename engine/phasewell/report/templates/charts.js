@@ -138,9 +138,10 @@
 
   function htmlTable(rows, caption) {
     const [header, ...body] = rows;
-    const head = make("tr", {}, ...header.map((text) => make("th", { scope: "col", text })));
+    const numeric = header.map((_, i) => body.some((row) => typeof row[i] === "number"));
+    const head = make("tr", {}, ...header.map((text, i) => make("th", { scope: "col", class: numeric[i] ? "number" : null, text })));
     const lines = body.slice(0, MOST_ROWS).map((row) =>
-      make("tr", {}, ...row.map((value) => make("td", { class: typeof value === "number" ? "number" : null, text: numberText(value) })))
+      make("tr", {}, ...row.map((value, i) => make("td", { class: numeric[i] ? "number" : null, text: numberText(value) })))
     );
     const note = body.length > MOST_ROWS ? ` (the first ${MOST_ROWS} of ${body.length} rows; the file has all)` : "";
     const table = make("table", {}, make("caption", { text: caption + note }), make("thead", {}, head), make("tbody", {}, ...lines));
