@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SAMPLE_FIELDS = 4  # fields per well and sampled time whose labels are kept for the report
+SAMPLE_FIELDS = 4  # fields per well whose labels are kept for the report's pages of wells, at the first and last time
+MIDDLE_FIELDS = 2  # the same at the time between
 
 
 @dataclass(frozen=True)

@@ -173,9 +173,14 @@
   }
   function growthChart(well) {
     const { spec, hours, wells, median } = data.charts.growth;
+    if (wells[well].every(([cells]) => cells === null)) {
+      return make("div", {}, make("h4", { text: `Growth of ${well}` }), make("p", { class: "note", text: "No field of this well was measured." }));
+    }
+    const banded = wells[well].some(([, low]) => low !== null); // one field has no spread
     const own = wells[well].map(([cells, low, high], t) => ({ of: "this well", hour: hours[t], cells, low, high }));
     const others = median.map((cells, t) => ({ of: "median of all wells", hour: hours[t], cells, low: null, high: null }));
-    return chart("growth", `Growth of ${well}`, spec, [...own, ...others], "Band: one standard deviation over the fields of the well.");
+    return chart("growth", `Growth of ${well}`, banded ? spec : { ...spec, layer: spec.layer.slice(1) }, [...own, ...others],
+      banded ? "Band: one standard deviation over the fields of the well." : "One field at most was measured, so there is no spread to show.");
   }
   function densityChart(well) {
     if (!data.charts.density) return null;
