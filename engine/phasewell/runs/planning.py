@@ -24,7 +24,7 @@ from phasewell.runs.memory import projected_disk_bytes
 from phasewell.runs.scoring import ScoringPlan, plan_scoring
 from phasewell.runs.sizing import Sizes, size_run
 from phasewell.runs.source_plate import open_configured
-from phasewell.runs.unit_plan import MIDDLE_FIELDS, SAMPLE_FIELDS, UnitPlan
+from phasewell.runs.unit_plan import SAMPLE_FIELDS, UnitPlan
 
 
 @dataclass(frozen=True)
@@ -273,9 +273,7 @@ def _label_fields(config: Config, unit: Unit, records: Sequence[FrameRecord], ti
     present = tuple(record.key.field for record in records if record.status == "present")
     if unit.time not in times:
         return ()
-    if config.run.labels == "all":
-        return present
-    return present[: SAMPLE_FIELDS if unit.time in (min(times), max(times)) else MIDDLE_FIELDS]
+    return present if config.run.labels == "all" else present[:SAMPLE_FIELDS]
 
 
 def _existing_parent(path: Path) -> Path:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SAMPLE_FIELDS = 4  # fields per well whose labels are kept for the report's pages of wells, at the first and last time
-MIDDLE_FIELDS = 2  # the same at the time between
+SAMPLE_FIELDS = 4  # fields per well and sampled time whose labels are kept: as many as the report shows of a well
 
 
 @dataclass(frozen=True)
