@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from phasewell.durable import replace_file
 from phasewell.errors import OutputError
 from phasewell.report.blocks import Block, Code, Column, Definitions, Fact, Facts, Page, Paragraph, Section, Table
 from phasewell.report.document import render
-from phasewell.report.paper_r import modelling
+from phasewell.report.paper_r import describing, modelling
 from phasewell.report.paper_r.outcome import Outcome, read_outcome
 from phasewell.report.paper_r.verdicts import describe_selected, model_verdicts, verdict_table
 from phasewell.report.theme import hour_text
@@ -38,7 +37,7 @@ def compose_paper_r(outcome: Outcome) -> Page:
     material = outcome.material
     sections = (
         _summary(outcome),
-        *_describing(outcome)[0],
+        *describing.sections(outcome),
         modelling.full_models(outcome),
         modelling.grids(outcome),
         modelling.structure(outcome),
@@ -78,7 +77,7 @@ def _summary(outcome: Outcome) -> Section:
         ),
         Fact("Selected cell", f"{grid['selected']['rmse']:.2f}", f"{describe_selected(outcome)}; {over}"),
     ]
-    verdicts = [*_describing(outcome)[1], *model_verdicts(outcome)]
+    verdicts = [*describing.verdicts(outcome), *model_verdicts(outcome)]
     blocks: list[Block] = [Facts(facts)]
     if outcome.scale["name"] != "paper":
         blocks.append(
@@ -90,16 +89,6 @@ def _summary(outcome: Outcome) -> Section:
         )
     blocks += [verdict_table(outcome, verdicts), _clone_table(outcome)]
     return Section("summary", "Summary", blocks)
-
-
-def _describing(outcome: Outcome) -> Any:
-    import importlib
-    import importlib.util
-
-    if importlib.util.find_spec("phasewell.report.paper_r.describing") is None:
-        return [], []
-    module = importlib.import_module("phasewell.report.paper_r.describing")
-    return module.sections(outcome), module.verdicts(outcome)
 
 
 def _clone_table(outcome: Outcome) -> Table:
