@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 NATIVE := pyproject.toml constraints.txt kernels/CMakeLists.txt $(wildcard kernels/*.cpp kernels/*/*.cpp kernels/*/*.hpp kernels/*/*.cuh)
 
-.PHONY: demo docs notebooks test lint types bench soak fuzz clean
+.PHONY: demo docs notebooks test lint types bench soak load-faults fuzz clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.base: $(NATIVE)
@@ -70,6 +70,9 @@ bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes
 soak: $(VENV)/.dev         ## 21,120 frames through one run: memory and rate from the first to the last (22 GB of disk)
 	$(BIN)/python benchmarks/soak.py build/bench/soak
 	$(BIN)/python benchmarks/readme_table.py
+
+load-faults: $(VENV)/.dev  ## loaders killed 20 times, the server away for a minute, COMMITs cut: the database ends whole
+	$(BIN)/python tests/tables/loading_faults.py --kills 20 --away-s 60
 
 fuzz: $(VENV)/.dev         ## 100,000 small random frames through every kernel under address and undefined-behaviour sanitizers
 	$(BIN)/python tests/kernels/harness.py fuzz 100000 1 100
