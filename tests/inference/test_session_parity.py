@@ -12,9 +12,11 @@ import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
 from phasewell.device import Device
+from phasewell.errors import UsageError
 from phasewell.inference import Model, make_untrained_model, open_session, read_model, scale_images
 from phasewell.inference.gate import TOLERANCES, gate_pictures
 from phasewell.inference.torch_backend import load_network
+from phasewell.networks.pictures import PictureNetwork
 
 
 @pytest.fixture
@@ -66,6 +68,30 @@ def test_logits_do_not_know_their_batch(backend: Any, model: Model, pictures: An
         assert alone.identity == session.identity
         assert np.array_equal(alone.scores(pictures), together)
     assert session.scores(pictures[:0]).shape == (0, 3)
+
+
+def test_a_session_for_single_frames_is_another_one(
+    model: Model, pictures: Any, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, seen = Device("cpu", threads=1), []
+    forward = PictureNetwork.forward
+    monkeypatch.setattr(
+        PictureNetwork, "forward", lambda self, given: (seen.append(len(given)), forward(self, given))[1]
+    )
+    whole, single = (open_session(model, device, "f32", "torch", batch=batch) for batch in (None, 1))
+    assert single.identity != whole.identity and "batch 1" in single.identity.backend
+    assert "batch" not in whole.identity.backend  # the identities of runs are what they were
+    for session, sizes in ((whole, [8]), (single, [1])):
+        seen.clear()
+        found = session.scores(pictures[:1])
+        assert seen == sizes  # a single picture is not filled up to eight
+        assert np.abs(found - expected[:1]).max() <= 1e-4
+    seen.clear()
+    assert np.abs(single.scores(pictures) - expected).max() <= 1e-4
+    assert seen == [1] * 5
+    for backend, batch in (("openvino", 1), ("torch", 0)):
+        with pytest.raises(UsageError, match="torch alone serves batches of a size"):
+            open_session(model, device, "f32", backend, batch=batch)
 
 
 def test_a_session_serves_threads(model: Model, pictures: Any) -> None:

@@ -172,3 +172,13 @@ def test_refusals(plate: Path, scale: ReproductionScale, tmp_path: Path) -> None
         reproduce_paper_k(plate, tmp_path / "b", scale, weights=tmp_path, say=quiet)
     with pytest.raises(InputError, match=r"result\.json"):
         write_paper_k(tmp_path)
+
+
+def test_every_item_of_the_paper_names_tests_that_exist() -> None:
+    root = Path(__file__).parents[2]
+    rows = re.findall(r"^\| (K\d+) .*$", page := (root / "docs" / "paper_k.md").read_text(), re.MULTILINE)
+    assert rows == [f"K{number}" for number in range(1, 25)]
+    modules = {path.stem: path.read_text() for path in (root / "tests").rglob("test_*.py")}
+    functions = {name for text in modules.values() for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named and not named - functions - modules.keys()

@@ -43,6 +43,8 @@ class Network:
 
     model: Model
     session: Session
+    single: Session
+    """For one frame at a time: on a GPU, where a session fills up its batches, one whose batch is a single picture."""
     reference: Session
     framing: Framing
     operations: float
@@ -85,12 +87,13 @@ def open_network(bench: Bench, folder: Path, name: str = REQUIRED_NETWORK) -> Ne
     try:
         model = make_untrained_model(folder / "model", name, frame_px=FRAME_PX)
         session = open_session(model, bench.device)
+        single = open_session(model, bench.device, batch=1) if bench.device.is_gpu else session
         reference = open_session(model, Device("cpu"), "f32", "torch")
     except UnavailableError as error:
         return error
     framing = frame_windows(model.card, FRAME_PX, PIXEL_SIZE_UM)
     work = count_work(make_network(name, len(model.card.classes)), *framing.picture_px)
-    return Network(model, session, reference, framing, 2.0 * work.multiply_adds * framing.windows)
+    return Network(model, session, single, reference, framing, 2.0 * work.multiply_adds * framing.windows)
 
 
 def measure_network(
@@ -130,8 +133,9 @@ def _work(
 ) -> tuple[Callable[[], object], int]:
     """Return the call of a boundary on resident frames, and the bytes that it must read of a frame."""
     pixels = device.put(read_batch(plate, frames).pixels)
+    session = network.single if frames == 1 else network.session
     if boundary == PREPARED_NETWORK:
-        return lambda: network.score(pixels, network.session, device), pixels[0].nbytes
+        return lambda: network.score(pixels, session, device), pixels[0].nbytes
     prepared = prepare_frames(network.framing.cut(pixels), network.model.card.brightness, device)
     pictures = network.framing.split(prepared.images)
-    return lambda: network.session.scores(pictures), pictures.nbytes // frames
+    return lambda: session.scores(pictures), pictures.nbytes // frames

@@ -69,13 +69,15 @@ def identify_session(
     precision: Precision = "auto",
     backend: Backend = "auto",
     acceleration: Acceleration = "none",
+    batch: int | None = None,
 ) -> SessionIdentity:
     """Return who would score on a device, without loading the model or a backend.
 
     Backend auto: on a CPU OpenVINO, or torch where only that is installed; on a GPU torch; tensorrt only where it is
     asked for. Precision auto: bf16 where the processor multiplies it, else f32; int8 only where it is asked for, by the
-    digest of the INT8 graph's card, which names the model's. Raises UsageError for a combination that does not exist,
-    UnavailableError for a backend that is not installed, InputError for int8 of a model that has no INT8 graph.
+    digest of the INT8 graph's card, which names the model's. `batch` as in `open_session`. Raises UsageError for a
+    combination that does not exist, UnavailableError for a backend that is not installed, InputError for int8 of a
+    model that has no INT8 graph.
     """
     for name, value, known in (
         ("backend", backend, get_args(Backend)),
@@ -95,6 +97,10 @@ def identify_session(
     if acceleration != "none" and not (chosen == "torch" and device.is_gpu):
         raise UsageError(f"inference.acceleration {acceleration}: needs backend torch on a GPU; expected none")
     name = f"{chosen} {_version(chosen)}" if acceleration == "none" else f"{chosen} {_version(chosen)} {acceleration}"
+    if batch is not None:
+        if chosen != "torch" or batch < 1:
+            raise UsageError(f"session: batch {batch} by {chosen}; torch alone serves batches of a size, of 1 or more")
+        name += f" batch {batch}"  # for other sizes a GPU has other kernels, which round differently
     if chosen == "torch" and not device.is_gpu:
         name += f" threads {device.threads}"  # measured: its float32 sums follow the number of threads
     sha256 = read_int8(model).sha256 if precision == "int8" else model.sha256

@@ -67,21 +67,25 @@ def open_session(
     backend: Backend = "auto",
     acceleration: Acceleration = "none",
     picture_px: tuple[int, int] | None = None,
+    batch: int | None = None,
 ) -> Session:
     """Load a model on a device; nothing is chosen silently: `Session.identity` says backend, precision and hardware.
 
-    `picture_px` are height and width of the pictures where frames are not of the model's size. Threads are those of
-    the device. Before it is returned the session scores the gate's pictures; InputError when they differ from float32
-    torch by more than the tolerance of the precision (`gate.TOLERANCES`), or INT8 from where it was made.
+    `picture_px` are height and width of the pictures where frames are not of the model's size. `batch` is how many
+    pictures torch takes at once, the last ones filled up; left out, as many as the device holds, which is what runs
+    use. 1 is for single frames at low latency; it is another identity, since a GPU may round otherwise.
+    Threads are those of the device. Before it is returned the session scores the gate's pictures; InputError when they
+    differ from float32 torch by more than the tolerance of the precision (`gate.TOLERANCES`), or INT8 from where it was
+    made.
     Raises InputError and SecurityError as `read_model`, UsageError and UnavailableError as `identify_session`.
     """
     model = model if isinstance(model, Model) else read_model(model)
     device = as_device(device)
-    identity = identify_session(model, device, precision, backend, acceleration)
+    identity = identify_session(model, device, precision, backend, acceleration, batch)
     picture_px = picture_px or model.card.picture_px
-    run = _compile(model, device, identity, picture_px, acceleration)
+    run = _compile(model, device, identity, picture_px, acceleration, batch)
     own_size = model.card.picture_px
-    gate_run = run if picture_px == own_size else _compile(model, device, identity, own_size, acceleration)
+    gate_run = run if picture_px == own_size else _compile(model, device, identity, own_size, acceleration, batch)
     record = model.card.gate
     pictures = gate_pictures(*own_size, record.seed)
     found = gate_run(device.put(pictures))
@@ -94,7 +98,12 @@ def open_session(
 
 
 def _compile(
-    model: Model, device: Device, identity: SessionIdentity, picture_px: tuple[int, int], acceleration: Acceleration
+    model: Model,
+    device: Device,
+    identity: SessionIdentity,
+    picture_px: tuple[int, int],
+    acceleration: Acceleration,
+    batch: int | None,
 ) -> RunPictures:
     if identity.backend.startswith("openvino"):
         from phasewell.inference.openvino_backend import compile_openvino
@@ -106,4 +115,4 @@ def _compile(
         return compile_tensorrt(model, device, identity.precision, picture_px)
     from phasewell.inference.torch_backend import compile_torch
 
-    return compile_torch(model, device, identity.precision, picture_px, acceleration)
+    return compile_torch(model, device, identity.precision, picture_px, acceleration, batch)

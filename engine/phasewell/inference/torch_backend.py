@@ -49,11 +49,16 @@ def load_network(model: Model) -> Any:
 
 
 def compile_torch(
-    model: Model, device: Device, precision: str, picture_px: tuple[int, int], acceleration: Acceleration
+    model: Model,
+    device: Device,
+    precision: str,
+    picture_px: tuple[int, int],
+    acceleration: Acceleration,
+    batch: int | None = None,
 ) -> RunPictures:
-    """Return the model on a device, for pictures of one size."""
-    network = load_network(model)
-    return serve_network(network, model.card.mean, model.card.std, device, precision, picture_px, acceleration)
+    """Return the model on a device, for pictures of one size; `batch` as in `serve_network`."""
+    card, network = model.card, load_network(model)
+    return serve_network(network, card.mean, card.std, device, precision, picture_px, acceleration, batch)
 
 
 def serve_network(
@@ -68,8 +73,8 @@ def serve_network(
 ) -> RunPictures:
     """Return a network of `make_network` on a device, for pictures of one size; it is moved there.
 
-    Every call runs whole batches of `batch` pictures; left out, it is the device's. Sessions never choose another one:
-    scores of two batch sizes differ in their last bits on a GPU.
+    Every call runs whole batches of `batch` pictures; left out, it is the device's. A session has one, and its
+    identity names any other than the device's: scores of two batch sizes differ in their last bits on a GPU.
     """
     import torch
 
