@@ -50,9 +50,19 @@ def plain_docstring(_app: Any, _what: str, _name: str, _object: Any, _options: A
     lines[:] = "".join(escaped).split("\n")
 
 
+def list_every_page(_app: Any, name: str, source: list[str]) -> None:
+    """Pages that no list of the index names stand in one more, so that none is lost."""
+    if name == "index":
+        pages = sorted(path.stem for path in Path(__file__).parent.glob("*.md"))
+        more = [page for page in pages if page != "index" and not re.search(rf"^{page}$", source[0], re.MULTILINE)]
+        if more:
+            source[0] += "\n```{toctree}\n:hidden:\n:caption: More\n\n" + "\n".join(more) + "\n```\n"
+
+
 def setup(app: Any) -> None:
-    """Connect the reader of docstrings; tables in CSV are shown as they are."""
+    """Connect the readers of docstrings and of the index; tables in CSV are shown as they are."""
     from pygments.lexers.special import TextLexer
 
     app.add_lexer("csv", TextLexer)
+    app.connect("source-read", list_every_page)
     app.connect("autodoc-process-docstring", plain_docstring)
