@@ -114,6 +114,19 @@ def test_a_plate_map_is_checked_against_the_format_of_the_plate(data: Path, tmp_
         scan(data / "cv8000_layout", channel="1", plane="1", platemap=tmp_path / "map.csv")
 
 
+def test_two_measurements_are_two_plates(data: Path, tmp_path: Path) -> None:
+    source = data / "cv8000_layout"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for file in (*source.glob("*.m?f"), *source.glob("*Z01C01.tif")):
+            (tmp_path / name / file.name).write_bytes(file.read_bytes())
+    title = "CV8000-Minimal-DataSet-2C-3W-4S-FP2-stack"
+    with pytest.raises(UsageError, match=rf"plate: the source has 2: {title} \(a\), {title} \(b\)"):
+        scan(tmp_path, channel="1", plane="1")
+    found = scan(tmp_path, plate=f"{title} (b)", channel="1", plane="1")
+    assert len(found.usable) == 12 and all(name.startswith("b/") for name in addresses(found))
+
+
 @pytest.mark.parametrize("text", ["<bts:MeasurementData", '<!DOCTYPE a [<!ENTITY b "x">]><a>&b;</a>'])
 def test_a_damaged_or_hostile_mlf_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "MeasurementData.mlf").write_text(text)
@@ -330,6 +343,34 @@ def test_ome_tiff_plate_of_one_file(tmp_path: Path, companion: bool) -> None:
     for number, (well, field) in enumerate((w, f) for w in plate.wells for f in (0, 1)):
         for time in range(2):  # planes fastest: page = 4 image + 2 time + plane
             assert (plate.frames(well, time).pixels[field] == pages[4 * number + 2 * time + 1]).all()
+
+
+def test_ome_tiff_files_that_describe_each_other_give_each_its_own_plane(tmp_path: Path) -> None:
+    blocks = "".join(
+        f'<TiffData FirstT="{t}" IFD="0"><UUID FileName="t{t}.ome.tif">urn:uuid:{t}</UUID></TiffData>' for t in range(3)
+    )
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+        'DimensionOrder="XYZCT" Type="uint8" SizeX="32" SizeY="24" SizeZ="1" SizeC="1" SizeT="3" PhysicalSizeX="0.5" '
+        f'TimeIncrement="6" TimeIncrementUnit="h"><Channel ID="Channel:0:0"/>{blocks}</Pixels></Image></OME>'
+    )
+    (tmp_path / "A01").mkdir()
+    for time in range(3):
+        path = tmp_path / f"A01/t{time}.ome.tif"
+        path.write_bytes(tiff_bytes(picture(time, SHAPE), description=xml))
+    found = scan(tmp_path, pattern=r"(?P<well>[A-H]\d+)/.*")
+    assert addresses(found) == {f"A01/t{time}.ome.tif": ("A01", "1", time) for time in range(3)}
+    assert (found.grid.hours, found.survey.pixel_size_um) == ((0.0, 6.0, 12.0), 0.5)
+    (tmp_path / "A01/t1.ome.tif").rename(tmp_path / "A01/renamed.ome.tif")
+    found = scan(tmp_path, pattern=r"(?P<well>[A-H]\d+)/.*")
+    assert found.to_dict()["ignored"] == {"its OME-XML gives it no image; was it renamed?": 1}
+    assert [key.time for key in found.missing] == [1]
+
+
+def test_an_ome_tiff_alone_may_be_renamed(tmp_path: Path) -> None:
+    uuid = '<UUID FileName="old name.ome.tif">urn:uuid:1</UUID>'
+    write_pages(tmp_path / "new.ome.tif", plate_xml(uuid))
+    assert len(scan(tmp_path, plane="1").usable) == 8
 
 
 def test_ome_tiff_that_promises_more_images_than_it_has(tmp_path: Path) -> None:

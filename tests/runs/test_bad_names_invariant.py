@@ -77,6 +77,10 @@ def test_every_export_keeps_the_names(run_dir: Path, tmp_path: Path) -> None:
     with (tmp_path / "csv/frames.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert all(len(row) == len(rows[0]) for row in rows)
+    assert dict(zip(*rows[:2], strict=True))["time_h"] == "h"  # the row of units, unless it is not wanted
+    assert main(["export", str(run_dir / "run"), str(tmp_path / "plain"), "--to", "csv", "--no-units-row"]) == 0
+    with (tmp_path / "plain/frames.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [rows[0], *rows[2:]]
     assert {row[0] for row in rows[2:]} == {f"'{PLATE}"}  # disarmed for spreadsheets
     assert {row[2] for row in rows[2:]} == set(FIELDS)
     document = json.loads((tmp_path / "json/A01.json").read_text("utf-8"))

@@ -51,8 +51,8 @@ def list_source(folder: SourceFolder, layout: str, options: LayoutOptions) -> Li
         return LAYOUTS[layout](folder, options)
     if options.pattern is not None and options.table is not None:
         raise UsageError("layout auto: a pattern and a table are given; say which with layout regex or table")
-    if options.pattern is not None:
-        return list_regex(folder, options)
+    if options.pattern is not None:  # what OME-TIFF's XML does not say, the names do
+        return (list_ome_tiff if looks_like_ome_tiff(folder) else list_regex)(folder, options)
     if options.table is not None:
         return list_table(folder, options)
     if not folder.files:

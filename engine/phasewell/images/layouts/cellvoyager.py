@@ -57,7 +57,7 @@ def list_cellvoyager(folder: SourceFolder, options: LayoutOptions) -> Listing:  
     announced: dict[str, dict[str, int]] = {}
     for file, detail in zip(records, details, strict=True):
         prefix = _folder_of(file)
-        plate = detail.plate if len(records) == 1 else f"{detail.plate or 'plate'} ({printable(prefix)})"
+        plate = detail.plate if len(records) == 1 else f"{detail.plate or 'plate'} ({stored_name(prefix.rstrip('/'))})"
         announced[plate or ""] = detail.announced
         for attributes, name in _elements(file, "MeasurementRecord"):
             image = by_name.get(prefix + name)

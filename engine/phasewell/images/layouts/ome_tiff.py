@@ -73,7 +73,10 @@ def list_ome_tiff(folder: SourceFolder, options: LayoutOptions) -> Listing:
         if root is None:
             ignored.append(Ignored(file.name, "no OME-XML in it, or more than 1 MiB"))
             continue
-        found = list(_planes(file, root))
+        found = list(_planes(file, root, root not in companions.values()))
+        if not found:
+            ignored.append(Ignored(file.name, "its OME-XML gives it no image; was it renamed?"))
+            continue
         if pattern is not None:
             address = address_of(file, pattern, options)
             if address is None:
@@ -180,8 +183,11 @@ def _date_s(text: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
 
 
-def _planes(file: SourceFile, root: Element) -> Iterator[Entry]:
+def _planes(file: SourceFile, root: Element, is_own: bool) -> Iterator[Entry]:
     images = list(_images(root))
+    owners = {_owner(block) for block in _all(root, "TiffData")}
+    # XML that knows one file only is that file's own: it was renamed after it was written
+    name = next(iter(owners)) or file.base if len(owners) == 1 and is_own else file.base
     for image in images:
         pixels = image.pixels
         size = _pixel_size(pixels, file)
@@ -194,7 +200,7 @@ def _planes(file: SourceFile, root: Element) -> Iterator[Entry]:
                 well = parse_well(image.place.well)
             except InputError as error:
                 problem = ("bad_index", str(error))
-        for (c, z, t), page in _pages(file, pixels):
+        for (c, z, t), page in _pages(file, pixels, name):
             plane = planes.get((c, z, t), planes.get((0, 0, t)))  # some writers describe one plane a time
             yield Entry(
                 file,
@@ -214,8 +220,12 @@ def _planes(file: SourceFile, root: Element) -> Iterator[Entry]:
             )
 
 
-def _pages(file: SourceFile, pixels: Element) -> Iterator[tuple[tuple[int, int, int], int]]:
-    """Yield ((channel, plane, time), image in the file) of every plane that lies in this file."""
+def _owner(block: Element) -> str | None:
+    return next((e.attrib.get("FileName") for e in block if _local(e) == "UUID"), None)
+
+
+def _pages(file: SourceFile, pixels: Element, name: str) -> Iterator[tuple[tuple[int, int, int], int]]:
+    """Yield ((channel, plane, time), image in the file) of every plane that lies in this file, `name` in the XML."""
     sizes = {axis: _integer(pixels, f"Size{axis}", 1) for axis in "CZT"}
     samples = max((_integer(e, "SamplesPerPixel", 1) for e in pixels if _local(e) == "Channel"), default=1)
     sizes["C"] = max(1, sizes["C"] // max(1, samples))  # the colours of one plane are one image
@@ -225,8 +235,7 @@ def _pages(file: SourceFile, pixels: Element) -> Iterator[tuple[tuple[int, int, 
         raise InputError(f"{printable(file.name)}: OME-XML with {total} planes in order {printable(order)!r}; expected "
                          f"at most {_MAX_PLANES}")  # fmt: skip
     for block in (e for e in pixels if _local(e) == "TiffData"):
-        owner = next((e.attrib.get("FileName") for e in block if _local(e) == "UUID"), None)
-        if owner is not None and owner != file.base:
+        if _owner(block) not in (None, name):
             continue
         first = {axis: _integer(block, f"First{axis}", 0) for axis in "CZT"}
         start, page = 0, _integer(block, "IFD", 0)
