@@ -177,7 +177,7 @@ def simulate(
     clones: int | None = None,
     lines: int | None = None,
     wells: int | None = None,
-    bulk: int | None = None,
+    bulk_lots: int | None = None,
     fields: int = 64,
     times: int | None = None,
     seed: int = 0,
@@ -196,7 +196,7 @@ def simulate(
         Donor lines instead of clones, half of class high and half low.
     wells
         Wells of a line: 1; of a bulk lot: 3.
-    bulk
+    bulk_lots
         Lots of conventionally processed bulk cells beside the clones: none.
     times
         Hours, 6 h apart: 15 from 6 h on, of lines 5 from 24 h on.
@@ -205,12 +205,12 @@ def simulate(
     """
     from phasewell import runs
 
-    if (lines is not None and (clones is not None or bulk is not None)) or (wells and not (lines or bulk)):
+    if (lines is not None and (clones is not None or bulk_lots is not None)) or (wells and not (lines or bulk_lots)):
         raise UsageError(
-            "simulate: a plate holds clones or lines: --clones with --bulk lots, or --lines; --wells of either"
+            "simulate: a plate holds clones or lines: --clones with --bulk-lots, or --lines; --wells of a lot or line"
         )
     shape = None if size is None else (size, size)
-    given = {"clones": clones, "lines": lines, "times": times, "frame_shape": shape, "bulk_lots": bulk}
+    given = {"clones": clones, "lines": lines, "times": times, "frame_shape": shape, "bulk_lots": bulk_lots}
     given["wells" if lines is not None else "bulk_wells"] = wells
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     make = runs.simulate if lines is None else runs.simulate_lines

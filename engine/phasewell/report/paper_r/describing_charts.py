@@ -36,20 +36,41 @@ def clone_colour(names: Sequence[str], legend: bool = True) -> Any:
     return alt.Color("clone:N", title="Clone", scale=alt.Scale(domain=list(names), range=hues), legend=shown)
 
 
-def point_labels(rows: Sequence[Mapping[str, Any]], x: Any, y: Any) -> list[Any]:
-    """Return the names of clones beside their points, in turn above and below, so that neighbours stay legible.
+_PLACES = ((0, -10), (0, 12), (13, 2), (-13, 2), (12, -9), (-12, 11))  # of a label about its point, px
 
-    What all names begin with is left out where a number remains: clone04 becomes 04.
+
+def point_labels(
+    rows: Sequence[Mapping[str, Any]], x: Any, y: Any, y_field: str = "y", side: float = 280.0
+) -> list[Any]:
+    """Return the names of clones beside their points, where they cover the fewest other points and names.
+
+    What all names begin with is left out where a number remains: clone04 becomes 04. `side` is about that of the
+    chart in px.
     """
     import altair as alt
 
     stems = {str(row["clone"]).rstrip("0123456789") for row in rows}
     short = stems.pop() if len(stems) == 1 else ""
-    ranked = sorted(rows, key=lambda row: (row["x"] is None, row["x"]))
+    known = [row for row in rows if row["x"] is not None and row[y_field] is not None]
+    spans = [(min(v), (max(v) - min(v)) or 1.0) for v in ([row[f] for row in known] for f in ("x", y_field)) if v]
+    points = [
+        (side * (row["x"] - spans[0][0]) / spans[0][1], -side * (row[y_field] - spans[1][0]) / spans[1][1])
+        for row in known
+    ]
+    taken = list(points)
+    parts: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row, (left, top) in zip(known, points, strict=True):
+
+        def covered(place: tuple[int, int], left: float = left, top: float = top) -> int:
+            at = (left + place[0], top + place[1])
+            return sum(abs(at[0] - other[0]) < 15 and abs(at[1] - other[1]) < 10 for other in taken)
+
+        best = min(_PLACES, key=covered)
+        taken.append((left + best[0], top + best[1]))
+        parts.setdefault(best, []).append({**row, "label": str(row["clone"])[len(short) :] or row["clone"]})
     layers = []
-    for place, shift in ((0, -9), (1, 11)):
-        part = [{**row, "label": str(row["clone"])[len(short) :] or row["clone"]} for row in ranked[place::2]]
-        marks = alt.Chart(inline(part)).mark_text(dy=shift, fontSize=10.5)
+    for (dx, dy), part in parts.items():
+        marks = alt.Chart(inline(part)).mark_text(dx=dx, dy=dy, fontSize=10.5)
         layers.append(marks.encode(x=x, y=y, text=alt.Text("label:N", title="Label")))
     return layers
 
@@ -119,7 +140,7 @@ def line_scatter(
     tooltip = [alt.Tooltip("clone:N", title="Clone"), alt.Tooltip("x:Q", title=x_title, format=".4~g")]
     base = alt.Chart(inline(rows))
     points = base.mark_point(filled=True, size=70, color=ACCENT, opacity=0.9).encode(x=x, y=y, tooltip=tooltip)
-    layers = [points, *point_labels(rows, x, y)]
+    layers = [points, *point_labels(rows, x, y, "potency")]
     known = [row["x"] for row in rows if row["x"] is not None]
     if line is not None and known:
         ends = [

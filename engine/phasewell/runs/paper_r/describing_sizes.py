@@ -49,7 +49,7 @@ def describe_sizes(material: Material) -> dict[str, Any]:
     document: dict[str, Any] = {
         "limit_px": SMALL_PX,
         "limit_um2": listed(SMALL_PX * material.pixel_size_um**2),
-        "kernel": "Gaussian over log10 of the area in um2, bandwidth nrd0 of R",
+        "kernel": "Gaussian over log10 of the area in µm², bandwidth nrd0 of R",
         "round_rule": rule.to_dict(),
         "times_h": list(material.times_h),
         "grid_log10_um2": listed(grid, 5),
