@@ -135,6 +135,14 @@ def whole_runs() -> list[str]:
             lines.append(
                 _rate("ingest of uncompressed TIFF into the plate store, with fsync", row["frames_per_s"], row)
             )
+    loading = {row["what"]: row for row in read_rows("loading")}
+    for what, row in loading.items():
+        if what == "load: every part new":
+            bound = loading["bound: COPY, integer key"]["cell_rows_per_s"]
+            beside = f"COPY of the cells alone {bound:,.0f}; contents {row['parity'].split(':')[0]}"
+            version = row["server"]["server_version"].split()[0]
+            name = f"load into PostgreSQL {version} on the same cores, fsync on ({beside})"
+            lines.append(_rate(name, row["cell_rows_per_s"], row, "cell rows/s"))
     return lines
 
 
