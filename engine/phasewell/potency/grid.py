@@ -16,7 +16,7 @@ from phasewell.errors import UsageError
 from phasewell.potency.estimators import make_estimator
 from phasewell.potency.evaluation import predict_folds
 from phasewell.potency.field_sums import PER_HOUR
-from phasewell.potency.shuffle import deal_targets
+from phasewell.potency.shuffle import TIE, deal_targets
 from phasewell.potency.training import training_table
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ModelGrid:
         """Family-wise p of every cell (windows, fields)."""
         if not self.dealt_best:
             return None
-        below = np.array(self.dealt_best)[:, None, None] <= self.rmse / self.baseline_rmse
+        below = np.array(self.dealt_best)[:, None, None] <= self.rmse / self.baseline_rmse * (1.0 + TIE)
         p: Floats = (1.0 + below.sum(axis=0)) / (1.0 + len(self.dealt_best))
         return np.where(np.isnan(self.rmse), np.nan, p)
 

@@ -52,7 +52,7 @@ def study_blocks(study: PotencyStudy, target: str) -> list[Block]:
     """
     try:
         blocks = [*_baselines(study, target), *_certainty(study, target), *_curves(study, target)]
-        return [*blocks, *_floors(study, target), *_grids(study)]
+        return [*blocks, *_floors(study, target), *_grids(study, target)]
     except (KeyError, TypeError) as error:
         raise InputError(f"models: study.json, comparison.json or a grid lacks {error}; {_REMEDY}") from error
 
@@ -181,7 +181,7 @@ def _floors(study: PotencyStudy, target: str) -> list[Block]:
     return [Figure("noise-floor", to_spec(chart, f"Noise floor by well, {_title(kind)}", len(rows)), caption)]
 
 
-def _grids(study: PotencyStudy) -> list[Block]:
+def _grids(study: PotencyStudy, target: str) -> list[Block]:
     blocks: list[Block] = []
     for kind, grid in study.grids.items():
         values = [v for row in grid["rmse"] for v in row if v is not None]
@@ -199,9 +199,9 @@ def _grids(study: PotencyStudy) -> list[Block]:
         )
         caption = (
             f"{_title(kind)}: RMSE, leave one clone out, by last hour and fields per well; mean over {grid['draws']} "
-            f"draws of fields.{chance}"
+            f"draws of fields. Blank: no column is defined in every well.{chance}"
         )
-        chart = rmse_map(grid, domain, star, PAGE_WIDTH)
+        chart = rmse_map(grid, domain, star, PAGE_WIDTH, target)
         blocks.append(Figure(f"grid-{kind.replace('_', '-')}", to_spec(chart, star, len(values)), caption))
         blocks.append(Paragraph(f"How few fields, how early: {economy['sentence']}.", "note"))
         blocks += _frontier(economy)

@@ -14,10 +14,10 @@ _STAR = (
 )
 
 
-def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width: int) -> Any:
+def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width: int, unit: str = "passages") -> Any:
     """Return RMSE over windows (down) x field counts (across); a dot below 1.0, a star at the selected cell.
 
-    `domain` is the range of RMSE of the colours, so that maps of several models compare; `star` names the best cell.
+    `domain` is the range of RMSE of the colours, so that maps of several models compare; `star` names the best cell. Dots are for `unit` passages only.
     """
     import altair as alt
 
@@ -25,7 +25,10 @@ def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width:
     adjusted = grid["p_adjusted"]
     rows = [
         {"hour": hour_text(hour), "fields": count, "rmse": plain(value, 4), "q2": plain(grid["q2"][w][f], 3)}
-        | {"good": value is not None and value < GOOD_RMSE, "p": plain(adjusted[w][f]) if adjusted else None}
+        | {
+            "good": value is not None and unit == "passages" and value < GOOD_RMSE,
+            "p": plain(adjusted[w][f]) if adjusted else None,
+        }
         | {"best": hour == selected["last_h"] and count == selected["fields"]}
         for w, hour in enumerate(grid["last_h"])
         for f, (count, value) in enumerate(zip(grid["fields"], grid["rmse"][w], strict=True))
@@ -50,13 +53,13 @@ def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width:
     tooltip = [
         alt.Tooltip("hour:O", title="Last hour (h)"),
         alt.Tooltip("fields:O", title="Fields"),
-        alt.Tooltip("rmse:Q", title="RMSE (passages)", format=".3f"),
+        alt.Tooltip("rmse:Q", title=f"RMSE ({unit})", format=".3f"),
         alt.Tooltip("q2:Q", title="Q²", format=".2f"),
     ]
     if adjusted:
         tooltip.append(alt.Tooltip("p:Q", title="p over the grid", format=".3f"))
     scale = alt.Scale(scheme=SEQUENTIAL, domain=list(domain), clamp=True, reverse=True)
-    legend = alt.Legend(title=f"RMSE (passages); baseline {baseline:.2f}", orient="top", direction="horizontal")
+    legend = alt.Legend(title=f"RMSE ({unit}); baseline {baseline:.2f}", orient="top", direction="horizontal")
     squares = base.mark_rect().encode(color=alt.Color("rmse:Q", scale=scale, legend=legend), tooltip=tooltip)
     side = (width - 90) / len(counts)
     dots = base.transform_filter("datum.good").mark_point(
