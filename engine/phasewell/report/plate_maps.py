@@ -8,7 +8,7 @@ import numpy as np
 
 from phasewell.plate import row_name, well_position
 from phasewell.report.measures import Measure
-from phasewell.report.theme import SEQUENTIAL, hour_text, inline, plain
+from phasewell.report.theme import DIVERGING, SEQUENTIAL, hour_text, inline, plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +25,8 @@ def plate_map(wells: tuple[str, ...], measure: Measure, time: int, width: int, s
     """Return the heat map of one measure at one hour index, about `width` px wide."""
     values = measure.values[:, time]
     low, high = _domain(values, measure.from_zero)
+    if scheme == DIVERGING:  # the middle of its colours is no difference
+        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
     rows = [
         _place(well) | {"value": plain(value), "rel": plain((value - low) / (high - low))}
         for well, value in zip(wells, values, strict=True)
