@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +23,8 @@ from loading_faults import (
     load_together,
     stop_server,
 )
-from phasewell.errors import UnavailableError
-from phasewell.tables import load_run
+from phasewell.errors import StorageError, UnavailableError
+from phasewell.tables import load_run, open_results
 from phasewell.tables.postgres.session import Connection
 from postgres_server import Server, running_server
 
@@ -89,3 +95,44 @@ def test_a_loader_that_hangs_inside_a_part_does_not_stop_another(server: Server,
     load_run(run_dir, server.dsn(database))
     hung.close()
     check_whole(server, database, run_dir)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Yield a folder of 24 MB that the server's user may write; skips by name without the right to mount."""
+    folder = Path(tempfile.mkdtemp(prefix="phasewell-disk-"))
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        folder.rmdir()
+        pytest.skip("needs the right to mount a small file system")
+    folder.chmod(0o777)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()
+
+
+def test_a_full_disk_of_the_server_ends_in_74_and_the_same_command_goes_on(small_disk: Path, tmp_path: Path) -> None:
+    sample = replace(SAMPLE, cells_per_field=4000, scored=False)
+    run = write_database_run(tmp_path / "run", sample)
+    with running_server() as own:
+        place = small_disk / "space"
+        place.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(place, "pgserver")  # the user as whom the wheel runs a server of root
+        own.execute(
+            "postgres", f"CREATE TABLESPACE small LOCATION '{place}'", "CREATE DATABASE crowded TABLESPACE small"
+        )
+        with pytest.raises(StorageError, match="disk is full") as caught:
+            load_run(run, own.dsn("crowded"), workers=1)
+        assert caught.value.exit_code == 74
+        assert check_parts(own, "crowded") >= 1
+        assert own.query("crowded", "SELECT count(*) AS n FROM phasewell.runs") == [{"n": 0}]
+        subprocess.run(["mount", "-o", "remount,size=256m", small_disk], check=True)
+        load_run(run, own.dsn("crowded"), workers=1)
+        assert check_parts(own, "crowded") == len(open_results(run).manifest.parts)
+        assert own.query("crowded", "SELECT count(*) AS n FROM phasewell.current_runs") == [{"n": 1}]
+        own.stop(signal.SIGINT)

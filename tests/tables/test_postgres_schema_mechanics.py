@@ -10,6 +10,7 @@ from adbc_driver_manager import Error
 from database_runs import Sample, write_database_run
 from phasewell.errors import UsageError
 from phasewell.tables import load_run
+from phasewell.tables.postgres import migrating
 from phasewell.tables.postgres.migrating import migrate, migrations, verify
 from phasewell.tables.postgres.schema_file import main as schema_file
 from phasewell.tables.postgres.session import Session
@@ -61,6 +62,27 @@ def test_the_migrations_make_what_the_tables_say(server: Server, loaded: str) ->
     session.close()
     versions = server.query(loaded, "SELECT version, applied_by FROM phasewell_store.schema_version ORDER BY version")
     assert [row["version"] for row in versions] == [migration.version for migration in migrations()]
+
+
+def test_a_later_version_migrates_a_database_with_rows_in_it(
+    server: Server, database: str, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_run(run_dir, server.dsn(database), workers=1)
+    before = server.query(database, "SELECT * FROM phasewell.current_cells ORDER BY well, field, label")
+    step = "ALTER TABLE phasewell_store.plates ADD COLUMN barcode text"
+    later = (*migrations(), migrating.Migration(len(migrations()) + 1, "barcodes", (step,)))
+    monkeypatch.setattr(migrating, "migrations", lambda: later)
+    report = load_run(run_dir, server.dsn(database), workers=1)
+    assert (report.migrated, report.n_parts_already) == (1, 2)
+    versions = server.query(database, "SELECT max(version) AS v FROM phasewell_store.schema_version")
+    assert versions == [{"v": len(later)}]
+    assert server.query(database, "SELECT barcode FROM phasewell_store.plates") == [{"barcode": None}]
+    assert server.query(database, "SELECT * FROM phasewell.current_cells ORDER BY well, field, label") == before
+    monkeypatch.undo()  # the version before refuses it
+    with pytest.raises(
+        UsageError, match=f"has version {len(later)}, phasewell .* knows up to version {len(later) - 1}"
+    ):
+        load_run(run_dir, server.dsn(database), workers=1)
 
 
 def test_every_column_says_its_meaning_and_unit(server: Server, loaded: str) -> None:
