@@ -47,7 +47,7 @@ $(VENV)-peers/.done: $(NATIVE)
 	touch $@
 
 docs: $(VENV)/.dev         ## the documentation as a site in build/docs, which opens from a disk; a warning ends it
-	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	$(BIN)/python -m sphinx -q -E -a -W --keep-going -b html docs build/docs
 
 notebooks: $(VENV)/.dev    ## the notebooks from top to bottom, with what they print
 	$(BIN)/python docs/run_notebooks.py

@@ -19,12 +19,12 @@ from make_pages import make_pages
 project = "phasewell"
 version = release = phasewell.__version__
 author = "the authors of phasewell"
-copyright = "Apache-2.0"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["notebooks"]
 html_theme = "furo"
 html_title = "phasewell"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 html_show_sourcelink = False
 myst_heading_anchors = 4

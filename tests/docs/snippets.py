@@ -18,7 +18,7 @@ from typing import Any
 from phasewell.cli import main
 from phasewell.config import parse_config
 
-LANGUAGES = {"bash", "python", "sql", "toml", "csv", "ini", "text", "json", "yaml"}
+LANGUAGES = {"bash", "python", "sql", "toml", "csv", "sh", "ini", "text", "json", "yaml"}
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<body>.*?)^(?P=indent)```\s*$", re.MULTILINE | re.DOTALL
 )
@@ -122,7 +122,7 @@ class Reader:
     def _csv(self, snippet: Snippet) -> None:
         assert self._kept(snippet), "say <!-- file: NAME --> before it"
 
-    _ini = _json = _yaml = _csv
+    _sh = _ini = _json = _yaml = _csv
 
     def _text(self, snippet: Snippet) -> None:
         if self._kept(snippet) or "output" not in snippet.notes:

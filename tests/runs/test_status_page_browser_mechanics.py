@@ -71,6 +71,7 @@ def test_the_page_of_a_running_plate(pages: tuple[Path, Path], screen: Any, tmp_
     assert screen.run("return document.getElementById('silent').hidden")
     assert screen.console() == []
     assert screen.log() == []
+    screen.run("document.documentElement.style.overflow = 'hidden'")
     screen.picture(tmp_path / "status.png", 1240, 1010)
     page.write_text(
         text.replace('data-written="', f'data-written="{int(now.timestamp() * 1000) - 9_000_000}" data-was="')
