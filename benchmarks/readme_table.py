@@ -176,9 +176,24 @@ def lines_of_cells() -> list[str]:
         "|---|---|---|---|",
     ]
     for row in rows:
-        judged = f"{row['lines']} lines, {row['frames']} frames"
-        lines.append(f"| {row['model']} | {judged} | {row['frame_auc']:.2f} | {row['line_auc']:.2f} |")
-    return lines
+        if "plates" in row:
+            judged = f"{row['plates']} plates of 8 lines, mean ± SD over plates"
+            values = (f"{row[f'{of}_auc_mean']:.2f} ± {row[f'{of}_auc_sd']:.2f}" for of in ("frame", "line"))
+            lines.append(f"| {row['model']} | {judged} | {' | '.join(values)} |")
+        else:
+            judged = f"{row['lines']} lines, {row['frames']} frames"
+            lines.append(f"| {row['model']} | {judged} | {row['frame_auc']:.2f} | {row['line_auc']:.2f} |")
+    return [*lines, *(_difference(row) for row in rows if "plates" in row and row["model"].startswith("network"))]
+
+
+def _difference(row: dict[str, Any]) -> str:
+    low, high = row["frame_auc_less_measured_95"]
+    return (
+        f"\nPlate by plate the network's AUC of frames less that of the logistic model on measured descriptors is "
+        f"{row['frame_auc_less_measured_mean']:+.3f} (SD {row['frame_auc_less_measured_sd']:.3f} over {row['plates']} "
+        f"plates, 95 % interval of the mean {low:+.3f} to {high:+.3f}); it is not below on "
+        f"{row['frame_auc_plates_not_below_measured']} of them."
+    )
 
 
 def _rate(what: str, rate: float | None, row: dict[str, Any], unit: str = "frames/s") -> str:
