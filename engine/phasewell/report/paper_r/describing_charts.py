@@ -152,10 +152,16 @@ def line_scatter(
     return alt.layer(*layers).properties(width=side, height=300, title=alt.TitleParams(text=words, fontSize=13))
 
 
-def group_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], marks: Mapping[str, Any], width: int) -> Any:
+def group_densities(
+    panels: Mapping[str, Sequence[Mapping[str, Any]]],
+    even: Mapping[str, Sequence[Mapping[str, Any]]],
+    marks: Mapping[str, Sequence[Mapping[str, Any]]],
+    width: int,
+) -> Any:
     """Return densities of log10 area by group, a panel by title, with a dotted line at each group's mean (figure 3a).
 
-    Rows have group, x (log10 um2) and density; `marks` has rows of group and x for each title.
+    Rows have group, x (log10 um2) and density; `even` is the same with every lot counting the same, dashed; `marks`
+    has rows of group and x for each title.
     """
     import altair as alt
 
@@ -173,7 +179,8 @@ def group_densities(panels: Mapping[str, Sequence[Mapping[str, Any]]], marks: Ma
         base = alt.Chart(inline(rows)).mark_area(opacity=0.22, line={"strokeWidth": 2}, interpolate="monotone")
         curves = base.encode(x=x, y=y, color=colour)
         means = alt.Chart(inline(marks[title])).mark_rule(strokeDash=[2, 3], strokeWidth=1.8)
-        chart = alt.layer(curves, means.encode(x=x, color=colour))
+        lots = alt.Chart(inline(even.get(title, []))).mark_line(strokeDash=[5, 3], strokeWidth=1.2, opacity=0.8)
+        chart = alt.layer(curves, lots.encode(x=x, y=y, color=colour), means.encode(x=x, color=colour))
         charts.append(chart.properties(width=width // columns - 80, height=150, title=title))
     return alt.concat(*charts, columns=columns, spacing={"row": 26, "column": 34}).resolve_scale(color="shared")
 

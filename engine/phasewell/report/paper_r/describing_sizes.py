@@ -111,6 +111,7 @@ def _curve(step: Mapping[str, Any], density: Sequence[float] | None, **labels: A
 def _groups(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> list[Block]:
     panels: dict[str, list[dict[str, Any]]] = {}
     means: dict[str, list[dict[str, Any]]] = {}
+    even: dict[str, list[dict[str, Any]]] = {}
     for t in shown:
         title = f"{hour_text(step['times_h'][t])} h"
         for group, found in groups_of(step):
@@ -120,6 +121,7 @@ def _groups(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> 
                 panels.setdefault(title, []).extend(rows)
                 mean = {"group": group, "x": plain(math.log10(pooled["mean_um2"]), 4)}
                 means.setdefault(title, []).append(mean)
+                even.setdefault(title, []).extend(_curve(step, pooled["density_of_lots"], group=group))
     if not panels:
         return [Paragraph("Too few cells for a density at any hour.", "warning")]
     parts = []
@@ -127,10 +129,13 @@ def _groups(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> 
         counts = [f"{found['pooled'][t]['n']:,} at {hour_text(step['times_h'][t])} h" for t in shown]
         parts.append(f"{group}: {', '.join(counts)} cells of {len(found['lots'])} lots")
     n = sum(len(found["lots"]) for found in dict(groups_of(step)).values())
-    caption = f"Figure 3a. Size of cells, pooled; dotted: mean area. {'; '.join(parts)}. {outcome.stamp(n, 'lots')}"
+    drawn = "Size of cells, pooled; dashed: every lot counts the same; dotted: mean area"
+    caption = f"Figure 3a. {drawn}. {'; '.join(parts)}. {outcome.stamp(n, 'lots')}"
     words = "Density of log10 cell area by group at several hours; " + "; ".join(parts)
     marks = sum(map(len, panels.values()))
-    return [Figure("size-groups", to_spec(charts.group_densities(panels, means, PAGE_WIDTH), words, marks), caption)]
+    return [
+        Figure("size-groups", to_spec(charts.group_densities(panels, even, means, PAGE_WIDTH), words, marks), caption)
+    ]
 
 
 def _clones(outcome: Outcome, step: Mapping[str, Any], shown: Sequence[int]) -> list[Block]:
