@@ -17,7 +17,8 @@ _STAR = (
 def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width: int, unit: str = "passages") -> Any:
     """Return RMSE over windows (down) x field counts (across); a dot below 1.0, a star at the selected cell.
 
-    `domain` is the range of RMSE of the colours, so that maps of several models compare; `star` names the best cell. Dots are for `unit` passages only.
+    `domain` is the range of RMSE of the colours, so that maps of several models compare; `star` names the best cell.
+    Dots are for `unit` passages only.
     """
     import altair as alt
 
