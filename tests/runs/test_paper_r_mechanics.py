@@ -134,7 +134,7 @@ def test_every_figure_says_scale_origin_and_sample(made: tuple[Path, dict[str, A
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
     assert len(captions) >= 7
     for caption in captions:
-        assert re.search(r"Scale smoke · simulated cells · n = [\d,]+ \w+", caption), caption
+        assert re.search(r"Scale smoke, changed · simulated cells · n = [\d,]+ \w+", caption), caption
     for words in ("The paper&#39;s claims and what is found here", "no cell was imaged", "Rows left out (wrong)",
                   "p over the whole grid", "selected, the best of 4 cells", "Baseline RMSE"):  # fmt: skip
         assert words in page, words
@@ -161,6 +161,8 @@ def test_what_no_reproduction_can_be_made_of_is_refused(finished: Path, tmp_path
 
 def test_a_scale_is_changed_by_settings_and_names_the_nearest_key() -> None:
     assert choose_scale("paper").grid_fields is None
+    assert choose_scale("paper", 3, ("scale.deals=19",)).name == "paper", "nothing that a figure rests on is another"
+    assert choose_scale("paper", settings=("scale.deals=9",)).name == "paper, changed"
     assert choose_scale("smoke", 7, ("scale.grid_fields=all", "scale.grid_draws=50")).grid_draws == 50
     for setting, message in (
         ("scale.grid_draw=5", r"did you mean scale.grid_draws\?"),

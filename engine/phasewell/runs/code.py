@@ -47,7 +47,7 @@ _PICTURES_SOURCES = (
 # everything between those pictures and the weights
 _TRAINING_SOURCES = (*_PICTURES_SOURCES, "learning", "networks", "runs/training.py")
 # everything between the moments of fields and the figures of paper R
-_POTENCY_SOURCES = ("potency", "profiles.py", "runs/paper_r")
+_POTENCY_SOURCES = ("potency", "populations", "profiles.py", "runs/paper_r")
 _SCORES_KERNELS = ("grid.cuh", "cnn_input.cuh", "gpu.py", "launching.py")
 _KERNEL_SUFFIXES = {".py", ".cuh", ".cpp"}
 

@@ -60,7 +60,15 @@ def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width:
     if adjusted:
         tooltip.append(alt.Tooltip("p:Q", title="p over the grid", format=".3f"))
     scale = alt.Scale(scheme=SEQUENTIAL, domain=list(domain), clamp=True, reverse=True)
-    legend = alt.Legend(title=f"RMSE ({unit}); baseline {baseline:.2f}", orient="top", direction="horizontal")
+    ticks = sorted({*domain, *([GOOD_RMSE] if domain[0] < GOOD_RMSE < domain[1] else [])})
+    legend = alt.Legend(
+        title=f"RMSE ({unit}); baseline {baseline:.2f}",
+        orient="top",
+        direction="horizontal",
+        values=ticks,
+        format=".2f",
+        gradientLength=220,
+    )
     squares = base.mark_rect().encode(color=alt.Color("rmse:Q", scale=scale, legend=legend), tooltip=tooltip)
     side = (width - 90) / len(counts)
     dots = base.transform_filter("datum.good").mark_point(
@@ -109,8 +117,8 @@ def margin_lines(grids: Mapping[str, Mapping[str, Any]], width: int) -> Any:
         rule = alt.Chart(limits).mark_rule(strokeDash=[5, 4], color="var(--ink-3)").encode(y=y)
         label = (
             alt.Chart(limits)
-            .mark_text(align="right", baseline="bottom", dy=-3, color="var(--ink-2)")
-            .encode(x=alt.value(width // 2 - 82), y=y, text="text:N")
+            .mark_text(align="left", baseline="bottom", dy=-3, color="var(--ink-2)")
+            .encode(x=alt.value(4), y=y, text="text:N")
         )
         charts.append(alt.layer(rule, *marks, label).properties(width=width // 2 - 80, height=220))
     return alt.hconcat(*charts, spacing=40)

@@ -7,7 +7,7 @@ from typing import Any
 
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Paragraph, Section, Table
 from phasewell.report.paper_r import charts
-from phasewell.report.paper_r.outcome import Outcome
+from phasewell.report.paper_r.outcome import Outcome, count
 from phasewell.report.theme import PAGE_WIDTH, hour_text, to_spec
 
 TITLES = {"lasso": "LASSO", "forest": "Random forest", "growth": "Growth", "count": "Cell count", "area": "Mean area"}
@@ -109,7 +109,7 @@ def grids(outcome: Outcome) -> Section:
         cells = len(grid["n_hours"]) * len(grid["fields"])
         selected = grid["selected"]
         star = (
-            f"\u2605 selected, the best of {cells} cells: {selected['fields']} fields until "
+            f"\u2605 selected, the best of {cells} cells: {count(selected['fields'], 'field')} until "
             f"{hour_text(selected['last_h'])} h, RMSE {selected['rmse']:.2f} (baseline {grid['baseline_rmse']:.2f})"
         )
         chart = charts.rmse_map(grid, domain, star, PAGE_WIDTH)
@@ -138,13 +138,13 @@ def _grid_facts(outcome: Outcome) -> Facts:
     values = [v for row in grid["rmse"] for v in row if v is not None]
     good = sum(v < charts.GOOD_RMSE for v in values)
     selected = grid["selected"]
-    place = f"{selected['fields']} fields until {hour_text(selected['last_h'])} h"
+    place = f"{count(selected['fields'], 'field')} until {hour_text(selected['last_h'])} h"
     facts = [
         Fact("LASSO cells below 1.0", f"{good} of {len(values)}", f"baseline RMSE {grid['baseline_rmse']:.2f}"),
         Fact("Selected cell", f"{selected['rmse']:.2f}", f"{place}, Q\u00b2 {selected['q2']:.2f}"),
     ]
     if first["p_family"] is not None:
-        detail = f"max-statistic over {first['deals']} deals; least possible {1 / (1 + first['deals']):.3f}"
+        detail = f"max-statistic over {count(first['deals'], 'deal')}; least possible {1 / (1 + first['deals']):.3f}"
         facts.append(Fact("p over the whole grid", f"{first['p_family']:.3f}", detail))
     return Facts(facts)
 
@@ -155,7 +155,7 @@ def _grid_caption(outcome: Outcome, kind: str, place: str) -> str:
     trees = f", {grid['parameters']['n_estimators']} trees" if kind == "forest" else ", penalty by five inner folds"
     text = (
         f"{place}. Leave-one-clone-out RMSE of the {TITLES[kind]}{trees}; {len(grid['n_hours'])} windows x "
-        f"{len(grid['fields'])} field counts, {draws} draw{'s' if draws > 1 else ''} of the fields. White dot: below "
+        f"{len(grid['fields'])} field counts, {count(draws, 'draw')} of the fields. White dot: below "
         "1.0, which the paper calls good. "
     )
     if kind == "lasso" and grid["first_draw"]["p_family"] is not None:
@@ -163,7 +163,7 @@ def _grid_caption(outcome: Outcome, kind: str, place: str) -> str:
         which = "" if draws == 1 else f" of the first draw (RMSE {first['rmse']:.2f})"
         text += (
             f"The selected cell{which} has p = {first['p_family']:.3f} over the whole grid: the share of "
-            f"{first['deals']} deals of the potencies whose own best cell is as good, the real one counted. "
+            f"{count(first['deals'], 'deal')} of the potencies whose own best cell is as good, the real one counted. "
         )
     if kind == "forest" and len(grid["fields"]) < len(outcome.steps["lasso_grid"]["fields"]):
         text += "Fewer field counts than the LASSO's: a forest costs more. "
@@ -173,7 +173,7 @@ def _grid_caption(outcome: Outcome, kind: str, place: str) -> str:
 def structure(outcome: Outcome) -> Section:
     """Return how the weights of the models correlate, and the terms they lean on (R21, R22)."""
     found = outcome.steps["structure"]
-    labels = [f"{window_text(outcome, m['last_h'])}, {m['fields']} fields" for m in found["models"]]
+    labels = [f"{window_text(outcome, m['last_h'])}, {count(m['fields'], 'field')}" for m in found["models"]]
     matrix = found["correlation"]["zero-fill"]
     chart = charts.correlation_map(labels, matrix, PAGE_WIDTH)
     empty = sum(not n for n in found["n_selected"])
@@ -246,7 +246,7 @@ def bootstraps(outcome: Outcome) -> Section:
     found = outcome.steps["field_bootstraps"]
     panels, leaks = {}, []
     for condition in found:
-        name = f"{window_text(outcome, condition['last_h'])}, {condition['fields']} fields"
+        name = f"{window_text(outcome, condition['last_h'])}, {count(condition['fields'], 'field')}"
         scores = f"RMSE {condition['rmse']:.2f}, baseline {condition['baseline_rmse']:.2f}"
         panels[f"{name}|{scores}"] = [
             {"clone": c["clone"], "truth": c["truth"], "predicted": c["mean"], "sd": c["sd"]}
@@ -281,8 +281,8 @@ def bootstraps(outcome: Outcome) -> Section:
                 len(leaks),
             ),
             "A demonstration of an error. Folds over the rows leave copies of the predicted clone in the training "
-            "rows, which give its potency away: the orange RMSE says nothing about a new clone, and no command offers "
-            f"such folds. Dashed: the baseline. {outcome.stamp(first['n_rows'], 'rows')}",
+            "rows, which give its potency away: the orange RMSE says nothing about a new clone, and no RMSE "
+            f"above is of such folds. Dashed: the baseline. {outcome.stamp(first['n_rows'], 'rows')}",
         ),
     ]
     lead = (

@@ -63,6 +63,11 @@ class Verdict:
     agrees: bool | None
 
 
+def count(number: int, noun: str) -> str:
+    """Return "1 field" or "40 fields"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def verdict_order(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return verdicts in the order of the paper's items."""
     return sorted(verdicts, key=lambda verdict: int(verdict.item[1:].split("-")[0]))

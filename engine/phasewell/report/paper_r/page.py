@@ -15,6 +15,10 @@ from phasewell.report.paper_r.verdicts import describe_selected, model_verdicts,
 from phasewell.report.theme import hour_text
 
 PAGE_NAME = "paper-r.html"
+_SCALE_NOTES = {
+    "smoke": "This is the smallest form in which every step runs: fewer field counts, draws, deals and trees than the "
+    "scale paper. Its numbers show that the steps work."
+}
 
 
 def write_paper_r(folder: Path | str, output: Path | str | None = None) -> Path:
@@ -79,14 +83,10 @@ def _summary(outcome: Outcome) -> Section:
     ]
     verdicts = [*describing.verdicts(outcome), *model_verdicts(outcome)]
     blocks: list[Block] = [Facts(facts)]
-    if outcome.scale["name"] != "paper":
-        blocks.append(
-            Paragraph(
-                "This is the smallest form in which every step runs: fewer field counts, draws, deals and trees than "
-                "the scale paper. Its numbers show that the steps work.",
-                "warning",
-            )
-        )
+    if note := _SCALE_NOTES.get(outcome.scale["name"].partition(",")[0]):
+        blocks.append(Paragraph(note, "warning"))
+    elif outcome.scale["name"] != "paper":
+        blocks.append(Paragraph("Keys of the scale paper were changed; provenance has all of them.", "note"))
     blocks += [verdict_table(outcome, verdicts), _clone_table(outcome)]
     return Section("summary", "Summary", blocks)
 

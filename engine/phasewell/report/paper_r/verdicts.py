@@ -10,7 +10,7 @@ import numpy as np
 from phasewell.report.blocks import Column, Table
 from phasewell.report.paper_r.charts import GOOD_RMSE
 from phasewell.report.paper_r.modelling import PAPER_TERMS, window_text
-from phasewell.report.paper_r.outcome import Outcome, Verdict, verdict_order
+from phasewell.report.paper_r.outcome import Outcome, Verdict, count, verdict_order
 from phasewell.report.theme import hour_text
 
 SMALL_P = 0.05
@@ -112,7 +112,7 @@ def _structure(outcome: Outcome) -> Verdict:
     defined = pairs[np.isfinite(pairs)]
     if not len(defined):
         return Verdict("R21", "Fig. 4c", "Good models share their structure", "no two models with weights", None)
-    text = f"median correlation of the weights {np.median(defined):.2f} over {len(defined)} pairs of models"
+    text = f"median correlation of the weights {np.median(defined):.2f} over {count(len(defined), 'pair')} of models"
     return Verdict("R21", "Fig. 4c", "Good models share their structure", text, bool(np.median(defined) > 0.5))
 
 
@@ -120,8 +120,10 @@ def _terms(outcome: Outcome) -> Verdict:
     windows = outcome.steps["structure"]["windows"]
     named = {term["title"]: term["coefficient"] for terms in windows["top_terms"] for term in terms}
     shared = [title for title, sign in PAPER_TERMS.items() if title in named and np.sign(named[title]) == sign]
+    kinds = {(title.partition(" ")[0], bool(weight > 0)) for title, weight in named.items()}
+    at_any = sum((title.partition(" ")[0], sign > 0) in kinds for title, sign in PAPER_TERMS.items())
     own = windows["top_terms"][-1][:3]
-    text = f"{len(shared)} of the six among the top ten of a window with the paper's sign"
+    text = f"{len(shared)} of the six among the top ten of a window with the paper's sign, {at_any} at any hour"
     if own:
         text += "; the largest here: " + ", ".join(f"{t['title']} {t['coefficient']:+.2f}" for t in own)
     claim = "+ Correlation_SD (18 h), Correlation_SD (6 h), Energy_SD (18 h); \u2212 Correlation_mean (6 h), "
@@ -147,7 +149,7 @@ def _bootstraps(outcome: Outcome) -> list[Verdict]:
 def _leak(outcome: Outcome) -> Verdict:
     found = outcome.steps["field_bootstraps"]
     worst = max(found, key=lambda c: c["rmse"] - c["row_wise_rmse"])
-    name = f"{window_text(outcome, worst['last_h'])}, {worst['fields']} fields"
+    name = f"{window_text(outcome, worst['last_h'])}, {count(worst['fields'], 'field')}"
     text = f"folds over rows would report {worst['row_wise_rmse']:.2f} for {worst['rmse']:.2f} ({name})"
     claim = "750 rows by 50 resamplings; whether a clone's rows stay in one fold is not said"
     return Verdict("R23", "Methods", claim, text, None)
@@ -156,4 +158,4 @@ def _leak(outcome: Outcome) -> Verdict:
 def describe_selected(outcome: Outcome) -> str:
     """Return the selected cell of the LASSO grid in words."""
     selected = outcome.steps["lasso_grid"]["selected"]
-    return f"{selected['fields']} fields until {hour_text(selected['last_h'])} h"
+    return f"{count(selected['fields'], 'field')} until {hour_text(selected['last_h'])} h"

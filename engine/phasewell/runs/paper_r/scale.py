@@ -83,6 +83,8 @@ def choose_scale(name: str, seed: int | None = None, settings: Sequence[str] = (
             hint = f"did you mean scale.{near[0]}?" if near else f"expected one of {', '.join(known)}"
             raise UsageError(f"--set {setting!r}: no such key of the scale; {hint}")
         changed[own] = _value(setting, text)
+    if any(getattr(SCALES[name], key) != value for key, value in changed.items() if key != "seed"):
+        changed["name"] = f"{name}, changed"  # what stands below every figure
     try:
         return PaperRScale.model_validate({**SCALES[name].model_dump(), **changed})
     except ValidationError as error:
