@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from phasewell.cli import main
-from phasewell.plate_screen import draw_plate, draw_status
+from phasewell.plate_screen import draw_plate, draw_status, watch_run
 from phasewell.runs.unit_board import UnitBoard
 from rich.console import Console
 
@@ -84,6 +84,19 @@ def test_names_cannot_act_on_the_terminal() -> None:
     text = drawn(100, plate=HOSTILE, message=HOSTILE)
     assert not set(text) & set("\x1b\x07\r")
     assert r"\x1b[2Jgone\r\n\x07'; DROP TABLE cells; -- <b>🧫" in text
+
+
+def test_a_terminal_is_drawn_in_place(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("LINES", "30")
+    documents = [document(done=1), document(done=66), document(done=88, state="incomplete", plate=HOSTILE)]
+    assert watch_run(documents) == documents[-1]
+    out = capsys.readouterr().out
+    assert out.count("processed, 1 quarantined") >= 3
+    assert "\x1b[1A" in out, "the cursor goes up and the picture is drawn over the last one"
+    assert "\x1b[2Jgone" not in out
+    assert all(line in out for line in ("1 of 90", "66 of 90", "88 of 90", "finished, with quarantined"))
 
 
 def write_run(folder: Path, **end: Any) -> Path:

@@ -158,13 +158,16 @@ def test_units_in_work_are_told_and_wait_again_when_workers_are_lost(
     assert units() == "dddmqd"
 
 
-def test_the_real_executor_begins_every_unit(make_config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compute", [{}, {"executor": "dask", "workers": 1}], ids=["serial", "dask"])
+def test_real_executors_begin_every_unit(
+    compute: dict[str, Any], make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun: list[tuple[str, int]] = []
     tell = observation.Observer.begin
     monkeypatch.setattr(
         observation.Observer, "begin", lambda self, unit: (begun.append(unit.address), tell(self, unit))[1]
     )
-    runs.run(make_config())
+    runs.run(make_config(**compute))
     assert sorted(begun) == [(well, time) for well in ("A01", "A02", "B01") for time in (0, 1)]
 
 
