@@ -60,15 +60,7 @@ def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width:
     if adjusted:
         tooltip.append(alt.Tooltip("p:Q", title="p over the grid", format=".3f"))
     scale = alt.Scale(scheme=SEQUENTIAL, domain=list(domain), clamp=True, reverse=True)
-    ticks = sorted({*domain, *([GOOD_RMSE] if domain[0] < GOOD_RMSE < domain[1] else [])})
-    legend = alt.Legend(
-        title=f"RMSE ({unit}); baseline {baseline:.2f}",
-        orient="top",
-        direction="horizontal",
-        values=ticks,
-        format=".2f",
-        gradientLength=220,
-    )
+    legend = _rmse_legend(domain, f"RMSE ({unit}); baseline {baseline:.2f}")
     squares = base.mark_rect().encode(color=alt.Color("rmse:Q", scale=scale, legend=legend), tooltip=tooltip)
     side = (width - 90) / len(counts)
     dots = base.transform_filter("datum.good").mark_point(
@@ -81,6 +73,14 @@ def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width:
     return alt.layer(squares, dots, best).properties(
         width=width - 90, height=max(110, 19 * len(grid["last_h"])), title=title
     )
+
+
+def _rmse_legend(domain: Sequence[float], title: str) -> Any:
+    """Return a legend of the ends of the colours, and of 1.0 where it lies between them."""
+    import altair as alt
+
+    ticks = sorted({*domain, *([GOOD_RMSE] if domain[0] < GOOD_RMSE < domain[1] else [])})
+    return alt.Legend(title=title, orient="top", direction="horizontal", values=ticks, format=".2f", gradientLength=220)
 
 
 def margin_lines(grids: Mapping[str, Mapping[str, Any]], width: int) -> Any:
