@@ -9,6 +9,7 @@ import pytest
 from phasewell.config import Config, PlateConfig, RunConfig
 from phasewell.errors import InputError, UsageError
 from phasewell.potency import load_model
+from phasewell.report import write_report
 from phasewell.runs import FitChoice, fit_model_grid, fit_models, plate_of, predict_wells, profile, run, simulate
 
 
@@ -130,3 +131,22 @@ def test_predictions_say_how_sure_they_are(finished: Path) -> None:
     wide = predict_wells(finished, finished / "models" / "lasso", level=0.95)
     assert {row["low"] for row in wide} == {None}
     assert "6 clones cannot give 95%" in wide[0]["interval"]
+
+
+def test_the_report_shows_the_study_and_the_grid(finished: Path) -> None:
+    fit_models(finished, ("ridge",), study=True)
+    fit_model_grid(finished, "ridge", fields=(1, 2))
+    page = write_report(finished).read_text(encoding="utf-8")
+    for words in (
+        "Learning curve",
+        "Noise floor of the fields",
+        "selected, the best of 4 cells",
+        "How few fields, how",
+    ):
+        assert words in page, words
+    path = finished / "models" / "comparison.json"
+    kept = path.read_text()
+    path.write_text("{}")
+    with pytest.raises(InputError, match="lacks 'baselines'; fit the models again"):
+        write_report(finished)
+    path.write_text(kept)
