@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from phasewell import runs
+from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.report import write_report
 from phasewell.report.contact_sheets import Sheet, Tile, encode_lines, encode_picture
 from phasewell.report.content import Content
@@ -256,3 +258,22 @@ def test_the_page_prints(lines: tuple[Content, Path], screen: Any) -> None:
     printed = screen.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     assert screen.run("return [...document.querySelectorAll('details:not(.data)')].every((fold) => fold.open)")
     assert len(printed["data"]) > 100_000
+
+
+@pytest.mark.slow
+def test_a_picture_of_a_well_for_the_docs(tmp_path: Path, screen: Any) -> None:
+    runs.simulate(tmp_path / "plate.zarr", clones=12, fields=4, times=4, frame_shape=(500, 500), seed=0)
+    config = Config(
+        plate=PlateConfig(store=tmp_path / "plate.zarr"),
+        run=RunConfig(output=tmp_path / "run"),
+        compute=ComputeConfig(device="cpu", executor="serial"),
+    )
+    runs.run(config)
+    runs.fit_models(tmp_path / "run", ("lasso",))
+    screen.open(write_report(tmp_path / "run"))
+    screen.wait(READY)
+    screen.wait("document.querySelectorAll('[data-well-chart][data-drawn=yes]').length === 2")
+    screen.driver.set_window_size(1280, 1900)
+    screen.run("document.getElementById('gallery').scrollIntoView()")
+    assert screen.picture(tmp_path / "report-well.png", height=1900).stat().st_size > 50_000
+    assert screen.console() == []

@@ -81,7 +81,7 @@ def choose_shots(
         unit.setdefault(time, []).append(field)
         digests[str(frames["well"][i]), time, field] = str(frames["frame_sha256"][i])
     wells = _spread(list(by_unit), most_wells)
-    each = 3 if len(wells) <= 12 else 2 if len(wells) <= 24 else 1
+    each = 3 if len(by_unit) <= 12 else 2 if len(by_unit) <= 24 else 1
     shots = []
     for well in wells:
         labelled = {t: [f for f in by_unit[well][t] if f in labels.fields(well, t)] for t in sorted(by_unit[well])}

@@ -18,6 +18,8 @@ _LABEL = (  # what stands in a well: three digits, without exponents
     "abs(datum.value) >= 10 ? format(datum.value, '.1f') : format(datum.value, '.3~g')"
 )
 _TEXT_FROM_PX = 38  # smaller wells have no room for a number
+_DARK_HIGH = "datum.rel > 0.6"  # where a scheme is so dark that numbers on it are white
+_DARK = {SEQUENTIAL: "datum.rel <= 0.55", DIVERGING: "abs(datum.rel - 0.5) > 0.32"}
 _EMPTY = "var(--empty)"
 
 
@@ -33,7 +35,7 @@ def plate_map(wells: tuple[str, ...], measure: Measure, time: int, width: int, s
     ]
     legend = _legend(measure.unit, width)
     scale = _scale(scheme, low, high)
-    chart = _layers(inline(rows), wells, width, scale, legend, [], dark_end_high=scheme != SEQUENTIAL)
+    chart = _layers(inline(rows), wells, width, scale, legend, [], _DARK.get(scheme, _DARK_HIGH))
     return chart.properties(title=measure.title)
 
 
@@ -99,7 +101,7 @@ def _layers(
     scale: Any,
     legend: Any,
     transforms: list[Any],
-    dark_end_high: bool = False,
+    dark: str = "datum.rel <= 0.55",
 ) -> Any:
     import altair as alt
 
@@ -133,7 +135,6 @@ def _layers(
     layers = [empty, squares]
     if size >= _TEXT_FROM_PX:
         numbers = filled.transform_calculate(label=_LABEL).mark_text(fontSize=11.5, fontWeight=500)
-        dark = "datum.rel > 0.6" if dark_end_high else "datum.rel <= 0.55"
         bright = alt.condition(dark, alt.value("#ffffff"), alt.value("#10151f"))
         layers.append(numbers.encode(x=x, y=y, text="label:N", color=bright))
     return alt.layer(*layers).properties(width=size * len(column_names), height=size * len(row_names))
