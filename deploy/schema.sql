@@ -291,6 +291,16 @@ CREATE TABLE phasewell_store.evaluations (
 
 INSERT INTO phasewell_store.schema_version (version, description, applied_by) VALUES (1, 'the tables of version 1: results by part and by run, the load ledger', 'schema.sql');
 
+ALTER TABLE phasewell_store.predictions
+  ADD COLUMN low double precision,
+  ADD COLUMN high double precision,
+  ADD COLUMN level double precision,
+  ADD COLUMN inside boolean,
+  ADD COLUMN reasons text COLLATE "C",
+  ADD COLUMN learned_from boolean;
+
+INSERT INTO phasewell_store.schema_version (version, description, applied_by) VALUES (2, 'predictions of models that were applied to a run: their intervals, and whether the model knows such wells', 'schema.sql');
+
 DROP VIEW IF EXISTS phasewell.current_runs, phasewell.current_plates, phasewell.current_wells, phasewell.current_fields, phasewell.current_frames, phasewell.current_cells, phasewell.current_moments, phasewell.current_scores, phasewell.current_hour_scores, phasewell.current_well_scores, phasewell.current_profiles, phasewell.current_models, phasewell.current_predictions, phasewell.current_evaluations;
 
 DROP VIEW IF EXISTS phasewell.runs, phasewell.plates, phasewell.wells, phasewell.fields, phasewell.frames, phasewell.cells, phasewell.moments, phasewell.scores, phasewell.hour_scores, phasewell.well_scores, phasewell.profiles, phasewell.models, phasewell.predictions, phasewell.evaluations, phasewell.columns, phasewell.load_history;
@@ -446,13 +456,13 @@ FROM phasewell_store.runs r JOIN phasewell_store.current_run c ON c.run_no = r.r
 JOIN phasewell_store.models t ON t.run_no = r.run_no;
 
 CREATE VIEW phasewell.predictions AS
-SELECT r.run_id, t.model, t.basis, t.well, t.group_id, t.truth, t.predicted, t.baseline
+SELECT r.run_id, t.model, t.basis, t.well, t.group_id, t.truth, t.predicted, t.baseline, t.low, t.high, t.level, t.inside, t.reasons, t.learned_from
 FROM phasewell_store.runs r
 JOIN phasewell_store.predictions t ON t.run_no = r.run_no
 WHERE r.loaded_at IS NOT NULL;
 
 CREATE VIEW phasewell.current_predictions AS
-SELECT r.run_id, t.model, t.basis, t.well, t.group_id, t.truth, t.predicted, t.baseline
+SELECT r.run_id, t.model, t.basis, t.well, t.group_id, t.truth, t.predicted, t.baseline, t.low, t.high, t.level, t.inside, t.reasons, t.learned_from
 FROM phasewell_store.runs r JOIN phasewell_store.current_run c ON c.run_no = r.run_no
 JOIN phasewell_store.predictions t ON t.run_no = r.run_no;
 
@@ -848,7 +858,7 @@ COMMENT ON TABLE phasewell_store.models IS 'potency models that were fitted on t
 
 COMMENT ON COLUMN phasewell_store.models.run_no IS 'number of the run in runs';
 
-COMMENT ON COLUMN phasewell_store.models.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell_store.models.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
 COMMENT ON COLUMN phasewell_store.models.kind IS 'lasso, forest or xgboost';
 
@@ -870,31 +880,43 @@ COMMENT ON COLUMN phasewell_store.models.parameters IS 'parameters that differ f
 
 COMMENT ON COLUMN phasewell_store.models.versions IS 'versions of the libraries, as JSON';
 
-COMMENT ON TABLE phasewell_store.predictions IS 'what a model that never saw the clone predicted for its wells';
+COMMENT ON TABLE phasewell_store.predictions IS 'what models that never saw a clone say of its wells, and what applied models say';
 
 COMMENT ON COLUMN phasewell_store.predictions.run_no IS 'number of the run in runs';
 
-COMMENT ON COLUMN phasewell_store.predictions.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell_store.predictions.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell_store.predictions.basis IS 'measured, or truth: the true descriptors of a simulated plate';
+COMMENT ON COLUMN phasewell_store.predictions.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
 COMMENT ON COLUMN phasewell_store.predictions.well IS 'well, row letter and column number such as B03';
 
-COMMENT ON COLUMN phasewell_store.predictions.group_id IS 'clone; it was left out when this row was predicted';
+COMMENT ON COLUMN phasewell_store.predictions.group_id IS 'clone, left out for this row; if applied, as the plate map has it';
 
-COMMENT ON COLUMN phasewell_store.predictions.truth IS 'measured target [target]';
+COMMENT ON COLUMN phasewell_store.predictions.truth IS 'measured target; if applied, as the plate map has it, else null [target]';
 
-COMMENT ON COLUMN phasewell_store.predictions.predicted IS 'prediction by a model that never saw the clone [target]';
+COMMENT ON COLUMN phasewell_store.predictions.predicted IS 'by a model that never saw the clone, unless learned_from; or null [target]';
 
-COMMENT ON COLUMN phasewell_store.predictions.baseline IS 'mean target of the other clones [target]';
+COMMENT ON COLUMN phasewell_store.predictions.baseline IS 'mean target of the other clones; if applied, of the wells learned from [target]';
+
+COMMENT ON COLUMN phasewell_store.predictions.low IS 'lower end of the jackknife+ interval; null where infinite, or not applied [target]';
+
+COMMENT ON COLUMN phasewell_store.predictions.high IS 'upper end of the jackknife+ interval; null where infinite, or not applied [target]';
+
+COMMENT ON COLUMN phasewell_store.predictions.level IS 'share of new clones that the interval aims to cover; null where not applied [1]';
+
+COMMENT ON COLUMN phasewell_store.predictions.inside IS 'whether the model knows wells like this one; null where not applied';
+
+COMMENT ON COLUMN phasewell_store.predictions.reasons IS 'why it does not, joined by ''; ''; null where inside or not applied';
+
+COMMENT ON COLUMN phasewell_store.predictions.learned_from IS 'whether the applied model was fitted on this well; null where not applied';
 
 COMMENT ON TABLE phasewell_store.evaluations IS 'errors of the models, beside those of the mean of the other clones';
 
 COMMENT ON COLUMN phasewell_store.evaluations.run_no IS 'number of the run in runs';
 
-COMMENT ON COLUMN phasewell_store.evaluations.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell_store.evaluations.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell_store.evaluations.basis IS 'measured, or truth: the true descriptors of a simulated plate';
+COMMENT ON COLUMN phasewell_store.evaluations.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
 COMMENT ON COLUMN phasewell_store.evaluations.kind IS 'lasso, forest or xgboost';
 
@@ -1598,7 +1620,7 @@ COMMENT ON VIEW phasewell.models IS 'potency models that were fitted on the run'
 
 COMMENT ON COLUMN phasewell.models.run_id IS 'digest of plate, configuration and code';
 
-COMMENT ON COLUMN phasewell.models.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell.models.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
 COMMENT ON COLUMN phasewell.models.kind IS 'lasso, forest or xgboost';
 
@@ -1624,7 +1646,7 @@ COMMENT ON VIEW phasewell.current_models IS 'potency models that were fitted on 
 
 COMMENT ON COLUMN phasewell.current_models.run_id IS 'digest of plate, configuration and code';
 
-COMMENT ON COLUMN phasewell.current_models.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell.current_models.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
 COMMENT ON COLUMN phasewell.current_models.kind IS 'lasso, forest or xgboost';
 
@@ -1646,49 +1668,73 @@ COMMENT ON COLUMN phasewell.current_models.parameters IS 'parameters that differ
 
 COMMENT ON COLUMN phasewell.current_models.versions IS 'versions of the libraries, as JSON';
 
-COMMENT ON VIEW phasewell.predictions IS 'what a model that never saw the clone predicted for its wells';
+COMMENT ON VIEW phasewell.predictions IS 'what models that never saw a clone say of its wells, and what applied models say';
 
 COMMENT ON COLUMN phasewell.predictions.run_id IS 'digest of plate, configuration and code';
 
-COMMENT ON COLUMN phasewell.predictions.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell.predictions.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell.predictions.basis IS 'measured, or truth: the true descriptors of a simulated plate';
+COMMENT ON COLUMN phasewell.predictions.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
 COMMENT ON COLUMN phasewell.predictions.well IS 'well, row letter and column number such as B03';
 
-COMMENT ON COLUMN phasewell.predictions.group_id IS 'clone; it was left out when this row was predicted';
+COMMENT ON COLUMN phasewell.predictions.group_id IS 'clone, left out for this row; if applied, as the plate map has it';
 
-COMMENT ON COLUMN phasewell.predictions.truth IS 'measured target [target]';
+COMMENT ON COLUMN phasewell.predictions.truth IS 'measured target; if applied, as the plate map has it, else null [target]';
 
-COMMENT ON COLUMN phasewell.predictions.predicted IS 'prediction by a model that never saw the clone [target]';
+COMMENT ON COLUMN phasewell.predictions.predicted IS 'by a model that never saw the clone, unless learned_from; or null [target]';
 
-COMMENT ON COLUMN phasewell.predictions.baseline IS 'mean target of the other clones [target]';
+COMMENT ON COLUMN phasewell.predictions.baseline IS 'mean target of the other clones; if applied, of the wells learned from [target]';
 
-COMMENT ON VIEW phasewell.current_predictions IS 'what a model that never saw the clone predicted for its wells; of the current run of every plate';
+COMMENT ON COLUMN phasewell.predictions.low IS 'lower end of the jackknife+ interval; null where infinite, or not applied [target]';
+
+COMMENT ON COLUMN phasewell.predictions.high IS 'upper end of the jackknife+ interval; null where infinite, or not applied [target]';
+
+COMMENT ON COLUMN phasewell.predictions.level IS 'share of new clones that the interval aims to cover; null where not applied [1]';
+
+COMMENT ON COLUMN phasewell.predictions.inside IS 'whether the model knows wells like this one; null where not applied';
+
+COMMENT ON COLUMN phasewell.predictions.reasons IS 'why it does not, joined by ''; ''; null where inside or not applied';
+
+COMMENT ON COLUMN phasewell.predictions.learned_from IS 'whether the applied model was fitted on this well; null where not applied';
+
+COMMENT ON VIEW phasewell.current_predictions IS 'what models that never saw a clone say of its wells, and what applied models say; of the current run of every plate';
 
 COMMENT ON COLUMN phasewell.current_predictions.run_id IS 'digest of plate, configuration and code';
 
-COMMENT ON COLUMN phasewell.current_predictions.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell.current_predictions.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell.current_predictions.basis IS 'measured, or truth: the true descriptors of a simulated plate';
+COMMENT ON COLUMN phasewell.current_predictions.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
 COMMENT ON COLUMN phasewell.current_predictions.well IS 'well, row letter and column number such as B03';
 
-COMMENT ON COLUMN phasewell.current_predictions.group_id IS 'clone; it was left out when this row was predicted';
+COMMENT ON COLUMN phasewell.current_predictions.group_id IS 'clone, left out for this row; if applied, as the plate map has it';
 
-COMMENT ON COLUMN phasewell.current_predictions.truth IS 'measured target [target]';
+COMMENT ON COLUMN phasewell.current_predictions.truth IS 'measured target; if applied, as the plate map has it, else null [target]';
 
-COMMENT ON COLUMN phasewell.current_predictions.predicted IS 'prediction by a model that never saw the clone [target]';
+COMMENT ON COLUMN phasewell.current_predictions.predicted IS 'by a model that never saw the clone, unless learned_from; or null [target]';
 
-COMMENT ON COLUMN phasewell.current_predictions.baseline IS 'mean target of the other clones [target]';
+COMMENT ON COLUMN phasewell.current_predictions.baseline IS 'mean target of the other clones; if applied, of the wells learned from [target]';
+
+COMMENT ON COLUMN phasewell.current_predictions.low IS 'lower end of the jackknife+ interval; null where infinite, or not applied [target]';
+
+COMMENT ON COLUMN phasewell.current_predictions.high IS 'upper end of the jackknife+ interval; null where infinite, or not applied [target]';
+
+COMMENT ON COLUMN phasewell.current_predictions.level IS 'share of new clones that the interval aims to cover; null where not applied [1]';
+
+COMMENT ON COLUMN phasewell.current_predictions.inside IS 'whether the model knows wells like this one; null where not applied';
+
+COMMENT ON COLUMN phasewell.current_predictions.reasons IS 'why it does not, joined by ''; ''; null where inside or not applied';
+
+COMMENT ON COLUMN phasewell.current_predictions.learned_from IS 'whether the applied model was fitted on this well; null where not applied';
 
 COMMENT ON VIEW phasewell.evaluations IS 'errors of the models, beside those of the mean of the other clones';
 
 COMMENT ON COLUMN phasewell.evaluations.run_id IS 'digest of plate, configuration and code';
 
-COMMENT ON COLUMN phasewell.evaluations.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell.evaluations.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell.evaluations.basis IS 'measured, or truth: the true descriptors of a simulated plate';
+COMMENT ON COLUMN phasewell.evaluations.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
 COMMENT ON COLUMN phasewell.evaluations.kind IS 'lasso, forest or xgboost';
 
@@ -1724,9 +1770,9 @@ COMMENT ON VIEW phasewell.current_evaluations IS 'errors of the models, beside t
 
 COMMENT ON COLUMN phasewell.current_evaluations.run_id IS 'digest of plate, configuration and code';
 
-COMMENT ON COLUMN phasewell.current_evaluations.model IS 'name of the model: its folder under models/';
+COMMENT ON COLUMN phasewell.current_evaluations.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell.current_evaluations.basis IS 'measured, or truth: the true descriptors of a simulated plate';
+COMMENT ON COLUMN phasewell.current_evaluations.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
 COMMENT ON COLUMN phasewell.current_evaluations.kind IS 'lasso, forest or xgboost';
 
@@ -1935,7 +1981,7 @@ INSERT INTO phasewell_store.columns (table_name, column_name, position, type, un
 ('profiles', 'n_cells', 10, 'int64', '1', 'cells pooled, of the well and hour'),
 ('profiles', 'n_fields', 11, 'int32', '1', 'fields measured, of the well and hour'),
 ('profiles', 'n_fields_expected', 12, 'int32', '1', 'fields chosen'),
-('models', 'model', 1, 'string', '', 'name of the model: its folder under models/'),
+('models', 'model', 1, 'string', '', 'name of the model: its folder under models/, or kind and digest of an applied one'),
 ('models', 'kind', 2, 'string', '', 'lasso, forest or xgboost'),
 ('models', 'seed', 3, 'int64', '1', 'seed of the fit'),
 ('models', 'validation', 4, 'string', '', 'scheme of the evaluation'),
@@ -1946,15 +1992,21 @@ INSERT INTO phasewell_store.columns (table_name, column_name, position, type, un
 ('models', 'training_digest', 9, 'string', '', 'SHA-256 of what it was fitted on'),
 ('models', 'parameters', 10, 'string', '', 'parameters that differ from the preset, as JSON'),
 ('models', 'versions', 11, 'string', '', 'versions of the libraries, as JSON'),
-('predictions', 'model', 1, 'string', '', 'name of the model: its folder under models/'),
-('predictions', 'basis', 2, 'string', '', 'measured, or truth: the true descriptors of a simulated plate'),
+('predictions', 'model', 1, 'string', '', 'name of the model: its folder under models/, or kind and digest of an applied one'),
+('predictions', 'basis', 2, 'string', '', 'measured; truth: true descriptors of a simulated plate; applied: a finished model'),
 ('predictions', 'well', 3, 'string', '', 'well, row letter and column number such as B03'),
-('predictions', 'group_id', 4, 'string', '', 'clone; it was left out when this row was predicted'),
-('predictions', 'truth', 5, 'double', 'target', 'measured target'),
-('predictions', 'predicted', 6, 'double', 'target', 'prediction by a model that never saw the clone'),
-('predictions', 'baseline', 7, 'double', 'target', 'mean target of the other clones'),
-('evaluations', 'model', 1, 'string', '', 'name of the model: its folder under models/'),
-('evaluations', 'basis', 2, 'string', '', 'measured, or truth: the true descriptors of a simulated plate'),
+('predictions', 'group_id', 4, 'string', '', 'clone, left out for this row; if applied, as the plate map has it'),
+('predictions', 'truth', 5, 'double', 'target', 'measured target; if applied, as the plate map has it, else null'),
+('predictions', 'predicted', 6, 'double', 'target', 'by a model that never saw the clone, unless learned_from; or null'),
+('predictions', 'baseline', 7, 'double', 'target', 'mean target of the other clones; if applied, of the wells learned from'),
+('predictions', 'low', 8, 'double', 'target', 'lower end of the jackknife+ interval; null where infinite, or not applied'),
+('predictions', 'high', 9, 'double', 'target', 'upper end of the jackknife+ interval; null where infinite, or not applied'),
+('predictions', 'level', 10, 'double', '1', 'share of new clones that the interval aims to cover; null where not applied'),
+('predictions', 'inside', 11, 'bool', '', 'whether the model knows wells like this one; null where not applied'),
+('predictions', 'reasons', 12, 'string', '', 'why it does not, joined by ''; ''; null where inside or not applied'),
+('predictions', 'learned_from', 13, 'bool', '', 'whether the applied model was fitted on this well; null where not applied'),
+('evaluations', 'model', 1, 'string', '', 'name of the model: its folder under models/, or kind and digest of an applied one'),
+('evaluations', 'basis', 2, 'string', '', 'measured; truth: true descriptors of a simulated plate; applied: a finished model'),
 ('evaluations', 'kind', 3, 'string', '', 'lasso, forest or xgboost'),
 ('evaluations', 'validation', 4, 'string', '', 'scheme of the evaluation'),
 ('evaluations', 'rmse', 5, 'double', 'target', 'root mean squared error over left-out clones'),

@@ -123,21 +123,28 @@ def _fit_grid(
     return EXIT_DONE
 
 
-def predict(run: Path, model: Path, *, level: float = 0.9, json: Json = False) -> int:
+def predict(run: Path, model: Path, *, level: float = 0.9, keep: bool = True, json: Json = False) -> int:
     """Predict potency of every well of a run with a fitted model, or score its frames with a network's model folder.
 
     Parameters
     ----------
     level
         Share of new clones that the jackknife+ interval aims to cover.
+    keep
+        Keep what a potency model says in RUN/predictions, for report, exports and databases.
     """
     from phasewell.runs import predict_wells
+    from phasewell.runs.applying import kept_path
 
-    predictions = predict_wells(run, model, level)
+    predictions = predict_wells(run, model, level, keep)
+    kept = kept_path(run, model) if keep else None
     lines = [f"{row['well']}: {describe_prediction(row)}" for row in predictions]
     if predictions and "interval" in predictions[0]:
         lines.append(predictions[0]["interval"])
-    show({"model": str(model), "predictions": predictions}, "\n".join(lines), json)
+    if kept is not None:
+        lines.append(f"kept in {kept}")
+    document = {"model": str(model), "predictions": predictions, "kept": None if kept is None else str(kept)}
+    show(document, "\n".join(lines), json)
     return EXIT_DONE
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from phasewell.cells import DEFINITIONS_ID, Cells
 from phasewell.descriptors import build_profile, field_moments
 from phasewell.manifest import PartEntry, RunManifest, canonical_json
 from phasewell.plate import FrameKey
+from phasewell.tables.applied import AppliedModel, applied_path
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import FieldRow, PartFile, make_part, part_bytes, write_part
 from phasewell.tables.profile_file import PROFILE_FILE, make_profile_table
@@ -134,3 +137,29 @@ def write_models(folder: Path) -> None:
     (kept / "evaluation_truth.json").write_text(json.dumps(model.evaluation.to_dict()))
     shuffled = permute_targets(profile, target, list("abcdef"), n=4)
     (kept / "shuffle.json").write_text(json.dumps(shuffled.to_dict()))
+
+
+def applied_model(run_id: str, wells: Sequence[str], **changes: Any) -> AppliedModel:
+    """Return what a model of another plate says of wells: undefined, outside, learned from, then without interval."""
+    said: list[dict[str, Any]] = [
+        {"predicted": None, "low": None, "high": None, "inside": False, "reasons": ("undefined: Area_mean (6 h)",)},
+        {"predicted": 12.5, "low": 9.5, "high": 15.5, "inside": False, "reasons": ("2 of 3 fields", EVIL)},
+        {"predicted": 8.25, "low": 5.25, "high": 11.25, "inside": True, "reasons": (), "learned_from": True},
+        {"predicted": 7.5, "low": None, "high": None, "inside": True, "reasons": ()},
+    ]
+    rows = [{"well": well, "learned_from": False} | said[min(i, 3)] for i, well in enumerate(wells)]
+    document: dict[str, Any] = {
+        "run_id": run_id, "kind": "lasso", "digest": "ab12" * 16, "training_digest": "cd" * 32, "definitions": "d-1",
+        "plates": ("other <plate>",), "target": "potency", "group": "clone", "window_h": (6.0, 12.0), "n_wells": 12,
+        "n_groups": 6, "rmse": 1.0, "baseline_rmse": 2.0, "q2": 0.75, "baseline": 9.0, "level": 0.8,
+        "sentence": "jackknife+ over 6 clones: aims at 80%, guarantees 60% of new clones", "wells": rows,
+    }  # fmt: skip
+    return AppliedModel.model_validate(document | changes)
+
+
+def keep_applied(folder: Path, applied: AppliedModel) -> Path:
+    """Write it where `phasewell predict` keeps it, and return the file."""
+    path = applied_path(folder, applied.name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(applied.to_bytes())
+    return path

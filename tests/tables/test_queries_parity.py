@@ -14,7 +14,7 @@ import pytest
 from database_runs import Sample, write_database_run
 from phasewell.tables import build_database, load_run
 from postgres_server import Server
-from run_samples import write_models
+from run_samples import applied_model, keep_applied, write_models
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 SAMPLE = Sample(wells=("A01", "A02", "A03", "B01", "B02", "B03"), plate='screen\'s "1"')
@@ -27,6 +27,7 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     folder = tmp_path_factory.mktemp("queries")
     run = write_database_run(folder / "run", SAMPLE)
     write_models(run)
+    keep_applied(run, applied_model(SAMPLE.run_id, SAMPLE.wells))
     older = write_database_run(folder / "older", replace(SAMPLE, run="older", seed=5))
     database = server.create("queries")
     server.execute(database, "ALTER DATABASE queries SET search_path = phasewell")
@@ -53,3 +54,14 @@ def test_a_query_gives_the_same_rows_on_both_databases(both: tuple[Any, Server, 
                 assert math.isclose(value, theirs[name], rel_tol=1e-9, abs_tol=1e-9), (title, name, mine, theirs)
             else:
                 assert value == theirs[name], (title, name)
+
+
+def test_the_potency_of_a_clone_is_held_out_or_applied_and_never_learned_from(both: tuple[Any, Server, str]) -> None:
+    rows = both[0].sql(QUERIES["Potency by clone"]).to_arrow_table().to_pylist()
+    applied = [row for row in rows if row["basis"] == "applied"]
+    assert {row["basis"] for row in rows} == {"measured", "applied"}
+    assert [(row["clone"], row["wells"], row["outside"]) for row in applied] == [
+        ("clone 3", 2, 0), ("clone 2", 1, 0), ("clone 1", 2, 2)
+    ]  # fmt: skip
+    assert applied[0]["potency"] == 6.5
+    assert applied[0]["predicted"] == 7.5

@@ -17,7 +17,7 @@ _PUBLIC = {
     "measure_agreement": "phasewell.runs.agreement",
     "plan": "phasewell.runs.planning",
     "plate_of": "phasewell.runs.origin",
-    "predict_wells": "phasewell.runs.fitting",
+    "predict_wells": "phasewell.runs.applying",
     "profile": "phasewell.runs.run_profile",
     "quantise_on_plate": "phasewell.runs.quantising",
     "run": "phasewell.runs.driver",

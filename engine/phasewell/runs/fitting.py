@@ -10,24 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasewell.durable import read_object, replace_file
-from phasewell.inference.model_file import CARD_NAME
 from phasewell.potency import (
     Evaluation,
     FieldSums,
-    assess,
     draw_fields,
     evaluate_as_paper,
     evaluate_baselines,
     fit,
     learning_curve,
-    load_model,
     noise_floor,
     permute_targets,
     rmse_difference,
     rmse_interval,
 )
 from phasewell.potency.estimators import LINEAR_KINDS
-from phasewell.runs.run_profile import profile
 from phasewell.runs.study import Edges, FitChoice, read_study, true_profile
 
 if TYPE_CHECKING:
@@ -170,30 +166,6 @@ def _compare(material: Study) -> dict[str, Any]:
 
 def _rank(kind: str) -> int:
     return ("lasso", "forest", "xgboost", "elastic_net", "ridge").index(kind)
-
-
-def predict_wells(run: Path | str, model: Path | str, level: float = 0.9) -> list[dict[str, Any]]:
-    """Predict the target of every well of a run with a saved model; None where the profile lacks a used value.
-
-    The profile is made over the model's own hours and with its edges. Each row also has the ends `low` and `high` of
-    the jackknife+ interval at `level` (None = infinite), `inside` with `reasons` (see `WellPrediction`), and the
-    sentence on what the interval promises. A network's model folder scores the frames of the run's plate instead (see
-    `score_wells`). Raises UsageError when definitions, pixel size or hours differ.
-    """
-    if (Path(model) / CARD_NAME).exists():
-        from phasewell.runs.network_prediction import score_wells
-
-        return score_wells(run, model)
-    from phasewell.descriptors.edge_weights import EDGE_DEFINITIONS_ID
-
-    loaded = load_model(model)
-    hours = [column.time_h for column in loaded.profile_columns]
-    edges: Edges = "weighted" if loaded.definitions == EDGE_DEFINITIONS_ID else "as-measured"
-    found = assess(loaded, profile(Path(run), window_h=(min(hours), max(hours)), edges=edges), level)
-    return [
-        {**well._asdict(), "reasons": list(well.reasons), "level": found.level, "interval": found.sentence}
-        for well in found.wells
-    ]
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

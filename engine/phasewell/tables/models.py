@@ -1,11 +1,13 @@
 """The tables `models`, `predictions` and `evaluations`, read from the JSON files of RUN/models/<name>/.
 
 `manifest.json` and `evaluation.json` are written with the model; `evaluation_truth.json` (the same model on the true
-descriptors of a simulated plate) and `shuffle.json` (shuffled targets) may stand beside them.
+descriptors of a simulated plate) and `shuffle.json` (shuffled targets) may stand beside them. What a finished model
+says of the run's wells stands in RUN/predictions (`phasewell.tables.applied`): predictions of the basis "applied".
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,21 @@ import pyarrow as pa
 from phasewell.durable import read_object
 from phasewell.errors import InputError
 from phasewell.manifest import canonical_json
+from phasewell.plate import Plate
+from phasewell.tables.applied import AppliedModel, read_applied
+from phasewell.tables.results import Results
 from phasewell.tables.schema import TABLES, arrow_schema
 
 BASES = {"measured": "evaluation.json", "truth": "evaluation_truth.json"}
 
 
-def model_tables(run_dir: Path) -> dict[str, pa.Table]:
-    """Return the three tables; empty ones when no model was fitted.
+def model_tables(results: Results, plate: Plate | None = None) -> dict[str, pa.Table]:
+    """Return the three tables; empty ones when no model was fitted or applied. `plate` adds its map to the applied.
 
     Raises InputError naming the file when a JSON file is damaged or lacks a key.
     """
     rows: dict[str, list[dict[str, Any]]] = {"models": [], "predictions": [], "evaluations": []}
-    for manifest_path in sorted((run_dir / "models").glob("*/manifest.json")):
+    for manifest_path in sorted((results.folder / "models").glob("*/manifest.json")):
         folder = manifest_path.parent
         rows["models"].append(_model_row(manifest_path))
         for basis, name in BASES.items():
@@ -35,6 +40,8 @@ def model_tables(run_dir: Path) -> dict[str, pa.Table]:
                 evaluation = read_object(path, "fit the model again")
                 rows["evaluations"].append(_evaluation_row(path, evaluation, basis))
                 rows["predictions"] += _prediction_rows(path, evaluation, basis)
+    for applied in read_applied(results.folder, results.manifest.run_id).models:
+        rows["predictions"] += _applied_rows(applied, plate)
     return {name: pa.Table.from_pylist(rows[name], schema=arrow_schema(name)) for name in rows}
 
 
@@ -71,6 +78,19 @@ def _prediction_rows(path: Path, document: Mapping[str, Any], basis: str) -> lis
         | {name: _take(row, name, path) for name in ("well", "truth", "predicted", "baseline")}
         for row in _take(document, "predictions", path)
     ]
+
+
+def _applied_rows(applied: AppliedModel, plate: Plate | None) -> list[dict[str, Any]]:
+    shared = {"model": applied.name, "basis": "applied", "baseline": applied.baseline, "level": applied.level}
+    rows = []
+    for well in applied.wells:
+        notes = {} if plate is None else plate.platemap.get(well.well, {})
+        truth, group = notes.get(applied.target), notes.get(applied.group)
+        row = shared | well.model_dump(exclude={"reasons"}) | {"reasons": "; ".join(well.reasons) or None}
+        row["group_id"] = None if group is None else str(group)
+        row["truth"] = float(truth) if isinstance(truth, int | float) and math.isfinite(truth) else None
+        rows.append(row)
+    return rows
 
 
 def _take(document: Mapping[str, Any], name: str, path: Path) -> Any:

@@ -37,7 +37,7 @@ def table_batches(results: Results, plate: Plate | None = None) -> Iterator[tupl
         pooled = results.pooled_scores(name)
         yield name, iter([] if pooled is None else [pooled])
     yield "profiles", iter([] if profile is None else [profile])
-    for name, table in model_tables(results.folder).items():
+    for name, table in model_tables(results, plate).items():
         yield name, iter([table])
     yield "columns", iter([columns_table()])
 

@@ -29,8 +29,8 @@ _WELL = Column("well", _TEXT, "", "well, row letter and column number such as B0
 _FIELD = Column("field", _TEXT, "", "name of the field of view in its well")
 _TIME = Column("time", _INT, "1", "index in the plate's time grid, from 0")
 _TIME_H = Column("time_h", _REAL, "h", "nominal hour of the time grid")
-_MODEL = Column("model", _TEXT, "", "name of the model: its folder under models/")
-_BASIS = Column("basis", _TEXT, "", "measured, or truth: the true descriptors of a simulated plate")
+_MODEL = Column("model", _TEXT, "", "name of the model: its folder under models/, or kind and digest of an applied one")
+_BASIS = Column("basis", _TEXT, "", "measured; truth: true descriptors of a simulated plate; applied: a finished model")
 
 _QUALITY = (
     Column("mean_v", _REAL, "level", "mean grey value of the frame"),
@@ -203,10 +203,16 @@ TABLES: dict[str, tuple[Column, ...]] = {
         _MODEL,
         _BASIS,
         _WELL,
-        Column("group_id", _TEXT, "", "clone; it was left out when this row was predicted"),
-        Column("truth", _REAL, "target", "measured target"),
-        Column("predicted", _REAL, "target", "prediction by a model that never saw the clone"),
-        Column("baseline", _REAL, "target", "mean target of the other clones"),
+        Column("group_id", _TEXT, "", "clone, left out for this row; if applied, as the plate map has it"),
+        Column("truth", _REAL, "target", "measured target; if applied, as the plate map has it, else null"),
+        Column("predicted", _REAL, "target", "by a model that never saw the clone, unless learned_from; or null"),
+        Column("baseline", _REAL, "target", "mean target of the other clones; if applied, of the wells learned from"),
+        Column("low", _REAL, "target", "lower end of the jackknife+ interval; null where infinite, or not applied"),
+        Column("high", _REAL, "target", "upper end of the jackknife+ interval; null where infinite, or not applied"),
+        Column("level", _REAL, "1", "share of new clones that the interval aims to cover; null where not applied"),
+        Column("inside", _BOOL, "", "whether the model knows wells like this one; null where not applied"),
+        Column("reasons", _TEXT, "", "why it does not, joined by '; '; null where inside or not applied"),
+        Column("learned_from", _BOOL, "", "whether the applied model was fitted on this well; null where not applied"),
     ),
     "evaluations": (
         _MODEL,
@@ -251,7 +257,7 @@ TABLE_DESCRIPTIONS = {
     "well_scores": "scores pooled over the frames of a well",
     "profiles": "mean and SD of every descriptor per well and hour",
     "models": "potency models that were fitted on the run",
-    "predictions": "what a model that never saw the clone predicted for its wells",
+    "predictions": "what models that never saw a clone say of its wells, and what applied models say",
     "evaluations": "errors of the models, beside those of the mean of the other clones",
     "columns": "every column of every table with type, unit and meaning",
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from phasewell.tables.results import Results
 
-DOCUMENT = "phasewell-well-1"  # raise with every change of keys
+DOCUMENT = "phasewell-well-2"  # raise with every change of keys
 
 
 def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str, bytes]]:
@@ -39,7 +39,7 @@ def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str,
     frames = _by_well(results.frames().select(["well", "status", "reason", "flags", "n_cells"]))
     profile = _by_well(results.profile())
     scores, hours = (_by_well(results.pooled_scores(name)) for name in (WELL_SCORES, HOUR_SCORES))
-    predictions = _by_well(model_tables(results.folder)["predictions"])
+    predictions = _by_well(model_tables(results, plate)["predictions"])
     for well in info.wells:
         document = head | {
             "well": well,

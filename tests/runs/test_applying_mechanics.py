@@ -1,0 +1,135 @@
+"""A model of one plate applied to another: kept in the run, the same bytes again, never of another run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from phasewell.cli import main
+from phasewell.config import Config, PlateConfig, ProfileConfig, RunConfig
+from phasewell.durable import temporary_beside
+from phasewell.errors import InputError, LockedError, OutputError
+from phasewell.runs import fit_models, plate_of, predict_wells, run, simulate
+from phasewell.runs.applying import apply_model, keep_predictions, kept_path
+from phasewell.runs.lock import RunLock
+from phasewell.tables import export, open_results
+from phasewell.tables.applied import AppliedModel, read_applied
+
+
+def small_config(folder: Path, name: str) -> Config:
+    return Config(plate=PlateConfig(store=folder / f"{name}.zarr"), run=RunConfig(output=folder / name, labels="none"))
+
+
+@pytest.fixture(scope="module")
+def plates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two finished runs: `known`, with a model, and `new`."""
+    folder = tmp_path_factory.mktemp("plates")
+    for seed, name in enumerate(("known", "new")):
+        simulate(folder / f"{name}.zarr", clones=6, fields=2, times=2, seed=seed, frame_shape=(300, 320), workers=1)
+        assert run(small_config(folder, name)).exit_code == 0
+    fit_models(folder / "known", ("ridge",))
+    return folder
+
+
+@pytest.fixture
+def new(plates: Path, tmp_path: Path) -> Path:
+    """Return a copy of the run `new` that a test may spoil."""
+    return Path(shutil.copytree(plates / "new", tmp_path / "new"))
+
+
+def model_of(plates: Path) -> Path:
+    return plates / "known" / "models" / "ridge"
+
+
+def test_a_prediction_is_kept_once_with_what_it_rests_on(
+    plates: Path, new: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", str(new), str(model_of(plates)), "--level", "0.8", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    path = Path(printed["kept"])
+    assert path == kept_path(new, model_of(plates))
+    assert [each.name for each in (new / "predictions").iterdir()] == [path.name]
+    kept = AppliedModel.model_validate_json(path.read_bytes())
+    assert kept.run_id == open_results(new).manifest.run_id
+    assert (kept.plates, kept.target, kept.group, kept.n_groups, kept.level) == (
+        ("simulated-0",), "potency", "clone", 6, 0.8
+    )  # fmt: skip
+    assert [[w.well, w.predicted, w.low, w.high] for w in kept.wells] == [
+        [row[name] for name in ("well", "predicted", "low", "high")] for row in printed["predictions"]
+    ]
+    assert kept.sentence == printed["predictions"][0]["interval"]
+    assert not any(well.learned_from for well in kept.wells)
+    before = path.read_bytes()
+    elsewhere = shutil.copytree(model_of(plates), new.parent / "model of a colleague")  # where it stands says nothing
+    assert main(["predict", str(new), str(elsewhere), "--level", "0.8"]) == 0
+    assert f"kept in {path}" in capsys.readouterr().out
+    assert path.read_bytes() == before
+    predict_wells(new, model_of(plates), level=0.7)
+    assert [each.name for each in (new / "predictions").iterdir()] == [path.name]
+    assert path.read_bytes() != before
+
+
+def test_the_exports_have_the_predictions_beside_the_plate_map(plates: Path, new: Path, tmp_path: Path) -> None:
+    rows = predict_wells(new, model_of(plates))
+    plate = plate_of(new)
+    files = {path.stem: path for path in export(new, "parquet", tmp_path / "out", plate)}
+    table = pq.read_table(files["predictions"]).to_pylist()
+    assert {row["basis"] for row in table} == {"applied"}
+    assert [(row["well"], row["predicted"]) for row in table] == [(row["well"], row["predicted"]) for row in rows]
+    assert [row["truth"] for row in table] == [plate.platemap[row["well"]]["potency"] for row in table]
+    assert [row["group_id"] for row in table] == [plate.platemap[row["well"]]["clone"] for row in table]
+    assert [row["reasons"] for row in table] == ["; ".join(row["reasons"]) or None for row in rows]
+
+
+def test_a_model_on_its_own_plate_names_the_wells_it_learned_from(plates: Path) -> None:
+    applied = apply_model(plates / "known", model_of(plates))
+    assert all(well.learned_from for well in applied.wells)
+    assert read_applied(plates / "known", applied.run_id).models == ()  # apply alone keeps nothing
+
+
+def test_no_keep_keeps_nothing(plates: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path.name for path in new.iterdir())
+    assert main(["predict", str(new), str(model_of(plates)), "--no-keep"]) == 0
+    assert "kept in" not in capsys.readouterr().out
+    assert sorted(path.name for path in new.iterdir()) == before
+
+
+def test_a_run_made_anew_makes_them_stale_and_keeps_them(plates: Path, new: Path) -> None:
+    predict_wells(new, model_of(plates))
+    (name,) = [path.stem for path in (new / "predictions").iterdir()]
+    base = small_config(plates, "new")
+    assert run(base.model_copy(update={"run": RunConfig(output=new, labels="none")})).exit_code == 0
+    assert [m.name for m in read_applied(new, open_results(new).manifest.run_id).models] == [name]  # the same run
+    other = base.model_copy(
+        update={"run": RunConfig(output=new, labels="none"), "profile": ProfileConfig(window_h=(6.0, 6.0))}
+    )
+    assert run(other).exit_code == 0
+    assert read_applied(new, open_results(new).manifest.run_id) == ((), (name,))
+
+
+def test_another_run_that_came_meanwhile_gets_no_predictions(plates: Path, new: Path) -> None:
+    applied = apply_model(new, model_of(plates)).model_copy(update={"run_id": "0" * 64})
+    with pytest.raises(InputError, match="made anew while its wells were predicted; predict again"):
+        keep_predictions(new, applied)
+    assert not (new / "predictions").exists()
+
+
+def test_a_run_at_work_is_not_written_into(plates: Path, new: Path) -> None:
+    with RunLock(new), pytest.raises(LockedError, match="locked by another run"):
+        predict_wells(new, model_of(plates))
+    assert not (new / "predictions").exists()
+
+
+def test_what_killed_writers_left_goes_and_what_cannot_be_written_is_said(plates: Path, new: Path) -> None:
+    path = keep_predictions(new, apply_model(new, model_of(plates)))
+    temporary_beside(path).write_text("half")
+    predict_wells(new, model_of(plates))
+    assert [each.name for each in (new / "predictions").iterdir()] == [path.name]
+    shutil.rmtree(path.parent)
+    path.parent.write_text("a file where the folder should be")
+    with pytest.raises(OutputError, match=r"predictions.*--no-keep"):
+        predict_wells(new, model_of(plates))
+    assert len(predict_wells(new, model_of(plates), keep=False)) == 6

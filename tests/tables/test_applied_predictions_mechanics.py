@@ -1,0 +1,104 @@
+"""Predictions of applied models in every table: null where not applicable, never of another run, never damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jsonschema
+import pyarrow.parquet as pq
+import pytest
+from database_runs import Sample, write_database_run
+from phasewell.errors import InputError
+from phasewell.tables import build_database, export, load_run
+from phasewell.tables.applied import read_applied
+from phasewell.tables.postgres.migrating import _record, migrations
+from postgres_server import Server
+from run_samples import EVIL, applied_model, keep_applied, write_models
+
+SAMPLE = Sample(n_times=1, scored=False, faulty=False)
+NEW = ("low", "high", "level", "inside", "reasons", "learned_from")
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    folder = write_database_run(tmp_path / "run", SAMPLE)
+    write_models(folder)
+    keep_applied(folder, applied_model(SAMPLE.run_id, SAMPLE.wells))
+    return folder
+
+
+def applied_rows(folder: Path, output: Path, plate: Any = None) -> list[dict[str, Any]]:
+    files = {path.stem: path for path in export(folder, "parquet", output, plate)}
+    return [row for row in pq.read_table(files["predictions"]).to_pylist() if row["basis"] == "applied"]
+
+
+def test_tables_hold_every_well_with_its_interval_and_reasons(run_dir: Path, tmp_path: Path) -> None:
+    rows = applied_rows(run_dir, tmp_path / "a", SAMPLE.plate_of())
+    assert [row["well"] for row in rows] == list(SAMPLE.wells)
+    assert {(row["model"], row["level"], row["baseline"]) for row in rows} == {("lasso-ab12ab12ab12", 0.8, 9.0)}
+    assert [(row["predicted"], row["low"], row["high"]) for row in rows] == [
+        (None, None, None), (12.5, 9.5, 15.5), (8.25, 5.25, 11.25), (7.5, None, None)
+    ]  # fmt: skip
+    assert [row["reasons"] for row in rows] == ["undefined: Area_mean (6 h)", f"2 of 3 fields; {EVIL}", None, None]
+    assert [row["learned_from"] for row in rows] == [False, False, True, False]
+    assert [(row["group_id"], row["truth"]) for row in rows] == [("clone 1", 4.5)] * 2 + [("clone 2", 5.5)] * 2
+    assert {(row["group_id"], row["truth"]) for row in applied_rows(run_dir, tmp_path / "b")} == {(None, None)}
+    held_out = pq.read_table(tmp_path / "a" / "predictions.parquet").to_pylist()
+    held_out = [row for row in held_out if row["basis"] != "applied"]
+    assert len(held_out) == 18
+    assert {row[name] for row in held_out for name in NEW} == {None}
+
+
+def test_documents_of_wells_follow_their_schema(run_dir: Path, tmp_path: Path) -> None:
+    files = {path.name: json.loads(path.read_text()) for path in export(run_dir, "json", tmp_path / "wells")}
+    for well in SAMPLE.wells:
+        jsonschema.validate(files[f"{well}.json"], files["well.schema.json"], jsonschema.Draft202012Validator)
+    (row,) = [row for row in files["A02.json"]["predictions"] if row["basis"] == "applied"]
+    assert (row["predicted"], row["inside"], row["reasons"]) == (12.5, False, f"2 of 3 fields; {EVIL}")
+
+
+def test_a_database_of_the_version_before_gets_the_new_columns(server: Server, database: str, run_dir: Path) -> None:
+    first = migrations()[0]
+    server.execute(database, *first.statements, _record(first, "test"))
+    report = load_run(run_dir, server.dsn(database), SAMPLE.plate_of(), workers=1)
+    assert report.migrated == len(migrations()) - 1
+    assert report.rows["predictions"] == 18 + len(SAMPLE.wells)
+    query = "SELECT * FROM current_predictions ORDER BY model, basis, well"
+    there = server.query(database, query.replace("current", "phasewell.current"))
+    with duckdb.connect(str(build_database(run_dir, plate=SAMPLE.plate_of())), read_only=True) as embedded:
+        assert embedded.sql(query).to_arrow_table().to_pylist() == there
+    assert not load_run(run_dir, server.dsn(database), SAMPLE.plate_of(), workers=1).changed
+    keep_applied(run_dir, applied_model(SAMPLE.run_id, SAMPLE.wells, digest="cd" * 32))
+    again = load_run(run_dir, server.dsn(database), SAMPLE.plate_of(), workers=1)
+    assert again.rows["predictions"] == 18 + 2 * len(SAMPLE.wells)
+    assert again.n_parts_loaded == 0
+
+
+def test_predictions_of_another_run_are_named_and_left_out(run_dir: Path, tmp_path: Path) -> None:
+    keep_applied(run_dir, applied_model("0" * 64, SAMPLE.wells, digest="ef" * 32))
+    found = read_applied(run_dir, SAMPLE.run_id)
+    assert ([model.name for model in found.models], found.stale) == (["lasso-ab12ab12ab12"], ("lasso-efefefefefef",))
+    assert "predictions/lasso-efefefefefef.json; predict again" in found.say_stale()
+    assert {row["model"] for row in applied_rows(run_dir, tmp_path / "out")} == {"lasso-ab12ab12ab12"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text[:-20], "no predictions of a model"),
+        (lambda text: text.replace('"kind": "lasso"', '"kind": "../lasso"'), "kind: String should match"),
+        (lambda text: text.replace("12.5", "NaN"), "wells.1.predicted"),
+        (lambda text: text.replace('"ab12ab12', '"00000000'), "holds the predictions of lasso-00000000ab12"),
+        (lambda text: text.replace('"A02"', '"A01"'), "holds a well twice"),
+    ],
+)
+def test_a_damaged_document_is_an_error_that_names_it(run_dir: Path, tmp_path: Path, change: Any, said: str) -> None:
+    path = run_dir / "predictions" / "lasso-ab12ab12ab12.json"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(InputError, match=said) as caught:
+        export(run_dir, "parquet", tmp_path / "out")
+    assert str(path) in str(caught.value)
+    assert "predict again" in str(caught.value)
