@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from phasewell.names import one_line
 from phasewell.plate import row_name, well_position
-from phasewell.runs.notification import one_line
 from phasewell.runs.status_text import clock, share_done, status_rows
 from phasewell.runs.unit_board import DONE, LACKING, QUARANTINED, WAITING, WORKING, count_finished, well_state
 

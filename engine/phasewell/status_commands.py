@@ -86,7 +86,7 @@ def _complain(failure: str | None) -> None:
 
 def _lines(report: Mapping[str, Any]) -> list[str]:
     """Return every known fact as `key: value` on one line; wells are for --watch and --json."""
-    from phasewell.runs.notification import one_line
+    from phasewell.names import one_line
 
     known = {key: value for key, value in report.items() if value is not None and key not in ("wells", "times")}
     return [one_line(f"{key}: {value}") for key, value in known.items()]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phasewell.errors import UsageError
+from phasewell.names import one_line
 
 PLACES = ("{event}", "{status}", "{run}", "{message}")
 """Arguments that stand for a fact. Each is a whole argument, so that a fact stays one, whatever is in it."""
@@ -71,8 +72,3 @@ def event_message(event: str, document: Mapping[str, Any]) -> str:
     text = f"phasewell: {'stalled' if event == 'stall' else document.get('state')}: plate {document.get('plate')}"
     reason = document.get("message")
     return f"{text}: {counts}{f': {reason}' if reason else ''}"
-
-
-def one_line(text: str) -> str:
-    """Return a text as one line in which control characters show as escapes; NUL cannot be in an argument."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

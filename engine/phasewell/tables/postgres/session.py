@@ -120,7 +120,7 @@ class Session:
                 failure = explain(error, self._dsn, at_door)
                 if failure is not None:
                     raise failure from None  # the driver's own text may hold the DSN
-                reason = one_line(self._dsn.redact(str(error)))
+                reason = driver_message(self._dsn.redact(str(error)))
             except TryAgainError as error:
                 self.close()
                 reason = str(error)
@@ -151,7 +151,7 @@ def explain(error: Any, dsn: Dsn, at_door: bool) -> PhasewellError | None:
 
     `at_door`: while connecting, when the driver knows no SQLSTATE.
     """
-    text = one_line(dsn.redact(str(error)))
+    text = driver_message(dsn.redact(str(error)))
     state = getattr(error, "sqlstate", None) or ""
     if not state:
         state = found[1] if (found := re.search(r"SQLSTATE: (\w{5})", text)) else ""
@@ -171,7 +171,7 @@ def explain(error: Any, dsn: Dsn, at_door: bool) -> PhasewellError | None:
     return UnavailableError(f"{dsn.shown}: {text}; nothing of this part was loaded")
 
 
-def one_line(text: str) -> str:
+def driver_message(text: str) -> str:
     """Return the driver's message on one line, without the statement that it repeats."""
     text = re.split(r"\s*Query was:", text)[0] + "".join(re.findall(r"\s*SQLSTATE: \w+", text)[-1:])
     return " ".join(text.split())
