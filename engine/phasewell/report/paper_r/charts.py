@@ -64,10 +64,10 @@ def rmse_map(grid: Mapping[str, Any], domain: Sequence[float], star: str, width:
     squares = base.mark_rect().encode(color=alt.Color("rmse:Q", scale=scale, legend=legend), tooltip=tooltip)
     side = (width - 90) / len(counts)
     dots = base.transform_filter("datum.good").mark_point(
-        filled=True, size=max(3, min(14, side)), color="#ffffff", opacity=0.9
+        filled=True, size=max(3, min(14, side)), color="#ffffff", opacity=0.9, aria=False
     )
     best = base.transform_filter("datum.best").mark_point(
-        shape=_STAR, filled=True, size=170, color=WARNING, stroke="#ffffff", strokeWidth=0.7, opacity=1
+        shape=_STAR, filled=True, size=170, color=WARNING, stroke="#ffffff", strokeWidth=0.7, opacity=1, aria=False
     )
     title = alt.TitleParams(text=star, fontSize=12.5, fontWeight=400)
     return alt.layer(squares, dots, best).properties(
