@@ -38,6 +38,7 @@ def export(
     from phasewell.tables import export as export_tables
 
     plate = plate_of(run)
+    _say_stale(run)
     if to == "duckdb" and output is None:
         paths = [build_database(run, plate=plate)]
     else:
@@ -81,6 +82,7 @@ def load(
 
     if re.match(r"[A-Za-z]\w*:/", str(run)):
         raise UsageError("load: first the run folder, then the database: phasewell load RUN postgresql://...")
+    _say_stale(run)
     dsn = find_dsn(database, dsn_file, os.environ)
     if dsn is None:
         path = build_database(run, plate=plate_of(run))
@@ -101,3 +103,12 @@ def load(
         )
     show(report.to_dict(), report.to_text(), json)
     return EXIT_DONE
+
+
+def _say_stale(run: Path) -> None:
+    """Name on standard error the predictions in the folder that belong to a run which is no longer there."""
+    from phasewell.tables.applied import read_applied
+    from phasewell.tables.results import open_results
+
+    if said := read_applied(run, open_results(run).manifest.run_id).say_stale():
+        print(terminal_text(said), file=sys.stderr)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from phasewell.cli import main
 from phasewell.config import Config, PlateConfig, ProfileConfig, RunConfig
 from phasewell.durable import temporary_beside
 from phasewell.errors import InputError, LockedError, OutputError
+from phasewell.report import write_report
+from phasewell.report.applied_models import ends, panel_lines
+from phasewell.report.reading import read_content
 from phasewell.runs import fit_models, plate_of, predict_wells, run, simulate
 from phasewell.runs.applying import apply_model, keep_predictions, kept_path
 from phasewell.runs.lock import RunLock
@@ -97,7 +102,9 @@ def test_no_keep_keeps_nothing(plates: Path, new: Path, capsys: pytest.CaptureFi
     assert sorted(path.name for path in new.iterdir()) == before
 
 
-def test_a_run_made_anew_makes_them_stale_and_keeps_them(plates: Path, new: Path) -> None:
+def test_a_run_made_anew_makes_them_stale_and_keeps_them(
+    plates: Path, new: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     predict_wells(new, model_of(plates))
     (name,) = [path.stem for path in (new / "predictions").iterdir()]
     base = small_config(plates, "new")
@@ -108,6 +115,11 @@ def test_a_run_made_anew_makes_them_stale_and_keeps_them(plates: Path, new: Path
     )
     assert run(other).exit_code == 0
     assert read_applied(new, open_results(new).manifest.run_id) == ((), (name,))
+    capsys.readouterr()
+    assert main(["load", str(new)]) == 0
+    assert f"Left out, because the run was made anew since: predictions/{name}.json" in capsys.readouterr().err
+    with duckdb.connect(str(new / "results.duckdb"), read_only=True) as database:
+        assert database.execute("SELECT count(*) FROM predictions").fetchall() == [(0,)]
 
 
 def test_another_run_that_came_meanwhile_gets_no_predictions(plates: Path, new: Path) -> None:
@@ -133,3 +145,54 @@ def test_what_killed_writers_left_goes_and_what_cannot_be_written_is_said(plates
     with pytest.raises(OutputError, match=r"predictions.*--no-keep"):
         predict_wells(new, model_of(plates))
     assert len(predict_wells(new, model_of(plates), keep=False)) == 6
+
+
+def words(page: Path) -> str:
+    text = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+def test_the_report_shows_them_apart_from_held_out_ones(plates: Path, new: Path) -> None:
+    assert "Predicted by models" not in words(write_report(new))
+    applied = apply_model(new, model_of(plates), 0.8)
+    first, second = applied.wells[:2]  # one well outside, one that the model learned from, whatever the plates say
+    wells = (
+        first.model_copy(update={"inside": False, "reasons": ("<b>too round</b>",)}),
+        second.model_copy(update={"inside": True, "reasons": (), "learned_from": True}),
+        *applied.wells[2:],
+    )
+    keep_predictions(new, applied.model_copy(update={"wells": wells}))
+    page = write_report(new)
+    text = words(page)
+    name = f"Ridge {applied.digest[:6]}"
+    for said in (
+        "No model was fitted on this run.",
+        "Predicted by models from another plate",
+        f"{applied.name} simulated-0 6 6 {applied.rmse:.3f} {applied.baseline_rmse:.3f}",
+        f"{name}: predicted by a model from another plate (simulated-0); {applied.sentence}.",
+        "It learned from 1 of these wells: what it says of them is no honest prediction.",
+        f"Outside of what {name} knows",
+        "&lt;b&gt;too round&lt;/b&gt;",
+    ):
+        assert said in text, said
+    assert "<b>too" not in page.read_text(encoding="utf-8")
+    lines, notes = panel_lines(read_content(new))
+    assert set(lines) == {well.well for well in applied.wells}
+    assert applied.sentence in notes[0]
+    assert lines[first.well][0][0].endswith("this well is outside of what it knows: <b>too round</b>")
+    assert "it learned from this well" in lines[second.well][0][0]
+    assert lines[second.well][0][2] == plate_of(new).platemap[second.well]["potency"]
+    assert lines[second.well][0][3] == pytest.approx(second.predicted, rel=1e-3)
+
+
+def test_an_infinite_interval_is_shown_as_infinite_and_a_stale_document_is_only_named(plates: Path, new: Path) -> None:
+    applied = apply_model(new, model_of(plates), 0.95)
+    assert {ends(applied, well) for well in applied.wells} == {("−∞", "∞")}
+    undefined = applied.wells[0].model_copy(update={"predicted": None})
+    assert ends(applied, undefined) == (None, None)
+    path = keep_predictions(new, applied)
+    path.write_bytes(applied.model_copy(update={"run_id": "0" * 64}).to_bytes())
+    text = words(write_report(new))
+    assert f"because the run was made anew since: predictions/{path.name}; predict again, or remove them." in text
+    assert "Predicted by models" not in text
+    assert panel_lines(read_content(new)) == ({}, [])

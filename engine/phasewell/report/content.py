@@ -21,6 +21,7 @@ from phasewell.report.overlay import Picture
 from phasewell.report.potency_study import PotencyStudy
 from phasewell.report.size_density import SizeDensities
 from phasewell.report.well_scores import RunScores
+from phasewell.tables.applied import NO_APPLIED, Applied
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,6 +86,7 @@ class Content:
     distributions: tuple[Distribution, ...] = ()
     models: tuple[ModelReport, ...] = ()
     study: PotencyStudy | None = None
+    applied: Applied = NO_APPLIED
     scores: RunScores | None = None
     agreement: Mapping[str, Any] | None = None
     pictures: tuple[Picture, ...] = ()

@@ -64,7 +64,6 @@ class ModelReport:
     on_truth: Scores | None = None
     shuffles: Shuffles | None = None
     choice: ProfileChoice | None = None
-    given_intervals: Intervals | None = None
 
     @property
     def title(self) -> str:
@@ -78,8 +77,8 @@ class ModelReport:
 
     @cached_property
     def intervals(self) -> Intervals:
-        """The intervals that were made with the model, else those of the other groups' held-out errors."""
-        return self.given_intervals or held_out_intervals(self.evaluation)
+        """The intervals from the other groups' held-out errors."""
+        return held_out_intervals(self.evaluation)
 
 
 INTERVAL_LEVEL = 0.9
@@ -128,13 +127,12 @@ def _rank(kind: str, order: list[str]) -> int:
 
 def _read_model(path: Path) -> ModelReport:
     truth, shuffle = path.with_name("evaluation_truth.json"), path.with_name("shuffle.json")
-    choice, intervals = path.with_name("profile.json"), path.with_name("intervals.json")
+    choice = path.with_name("profile.json")
     return ModelReport(
         evaluation=read_evaluation(path),
         on_truth=_scores(read_object(truth, "make it again"), truth) if truth.exists() else None,
         shuffles=_shuffles(read_object(shuffle, "make it again"), shuffle) if shuffle.exists() else None,
         choice=_choice(read_object(choice, "make it again"), choice) if choice.exists() else None,
-        given_intervals=_intervals(read_object(intervals, "make it again"), intervals) if intervals.exists() else None,
     )
 
 
@@ -176,15 +174,3 @@ def _shuffles(document: dict[str, Any], path: Path) -> Shuffles:
         return Shuffles(float(document["median"]), len(document["shuffled_ratios"]), float(document["p_value"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a shuffle test ({error!r}); make it again") from error
-
-
-def _intervals(document: dict[str, Any], path: Path) -> Intervals:
-    try:
-        wells = {str(well): (_end(low), _end(high)) for well, (low, high) in document["wells"].items()}
-        return Intervals(str(document["sentence"]), wells)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not intervals of wells ({error!r}); fit the model again") from error
-
-
-def _end(value: Any) -> float | None:
-    return None if value is None else float(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phasewell.report import model_figures
+from phasewell.report.applied_models import applied_blocks
 from phasewell.report.blocks import Block, Cell, Column, Figure, Paragraph, Section, Table
 from phasewell.report.content import Content
 from phasewell.report.evaluations import ModelReport
@@ -17,13 +18,15 @@ def potency(content: Content) -> Section:
     models = content.models
     title = "Potency models"
     if not models:
-        return Section("potency", title, [Paragraph("No model was fitted on this run.", "note")])
+        return Section(
+            "potency", title, [Paragraph("No model was fitted on this run.", "note"), *applied_blocks(content)]
+        )
     target = str(content.setting("model", "target", "potency"))
     n = models[0].evaluation.n_groups
     lead = (
-        f"Each prediction comes from a model that never saw the predicted clone ({n} clones, one left out at a time; "
-        "scaling and every choice are made inside the fold). The baseline predicts the mean of the other clones. "
-        "Q² = 1 − RMSE² / baseline²; 0 or less means nothing was learned."
+        f"Each held-out prediction comes from a model that never saw the predicted clone ({n} clones, one left out at "
+        "a time; scaling and every choice are made inside the fold). The baseline predicts the mean of the other "
+        "clones. Q² = 1 − RMSE² / baseline²; 0 or less means nothing was learned."
     )
     blocks: list[Block] = [_scores(models, target)]
     blocks += [_verdict(model) for model in models]
@@ -43,7 +46,7 @@ def potency(content: Content) -> Section:
     blocks.append(Figure("predictions", to_spec(chart, words, marks), caption))
     blocks += [block for model in models for block in _columns(model, target)]
     blocks += study_blocks(content.study, target) if content.study else []
-    return Section("potency", title, blocks, lead)
+    return Section("potency", title, [*blocks, *applied_blocks(content)], lead)
 
 
 def _scores(models: Sequence[ModelReport], target: str) -> Table:

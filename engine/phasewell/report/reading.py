@@ -24,6 +24,7 @@ from phasewell.report.gallery import make_gallery, open_labels
 from phasewell.report.potency_study import read_study
 from phasewell.report.size_density import SizeDensities, by_well_and_hour, size_densities
 from phasewell.report.well_scores import read_scores
+from phasewell.tables.applied import read_applied
 from phasewell.tables.results import PlateInfo, Results, open_results
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def read_content(run_dir: Path, agreement: Mapping[str, Any] | None = None, plat
         densities=densities,
         models=read_models(run_dir / "models"),
         study=read_study(run_dir / "models"),
+        applied=read_applied(run_dir, results.manifest.run_id),
         scores=read_scores(results),
         agreement=agreement,
         pictures=pictures,

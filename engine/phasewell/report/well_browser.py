@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasewell.report import applied_models
 from phasewell.report.blocks import WellBrowser
 from phasewell.report.checks import REASONS
 from phasewell.report.measures import field_spread
@@ -107,7 +108,7 @@ def _marked(content: Content) -> dict[str, Any] | None:
 
 
 def _predictions(content: Content) -> dict[str, Any]:
-    """Return {"target", "columns", "wells": {well: rows}, "notes"}: each model's held-out prediction and interval."""
+    """Return {"wells": {well: rows}, "notes"}: held-out predictions with intervals, then those of applied models."""
     target = str(content.setting("model", "target", "potency"))
     wells: dict[str, list[list[Any]]] = {}
     notes = []
@@ -118,6 +119,10 @@ def _predictions(content: Content) -> dict[str, Any]:
             ends = [None if end is None else plain(end, 4) for end in (low, high)]
             line = [model.title, target, plain(row.truth, 4), plain(row.predicted, 4), *ends]
             wells.setdefault(row.well, []).append(line)
+    applied, said = applied_models.panel_lines(content)
+    notes += said
+    for well_name, lines in applied.items():
+        wells.setdefault(well_name, []).extend(lines)
     scores = content.scores
     if scores is not None:
         name = str(scores.scored_by.get("network", "network"))

@@ -86,7 +86,10 @@ class Applied(NamedTuple):
         if not self.stale:
             return ""
         names = ", ".join(f"{FOLDER}/{name}.json" for name in self.stale)
-        return f"Not shown, because the run was made anew since: {names}; predict again, or remove them."
+        return f"Left out, because the run was made anew since: {names}; predict again, or remove them."
+
+
+NO_APPLIED = Applied()
 
 
 def name_of(kind: str, digest: str) -> str:
