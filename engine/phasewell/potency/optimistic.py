@@ -32,10 +32,9 @@ def evaluate_as_paper(
 ) -> Evaluation:
     """Leave one clone out for every lambda of the path, and report the lambda of least RMSE (paper R, item R16).
 
-    The left-out clones choose lambda and judge it, so that on noise the RMSE comes out below the baseline's
-    (`benchmarks/potency_noise.py`). `validation` says so; `fit` never validates like this and the number is kept only
-    beside the honest one. Forest and boosting choose nothing, so their number is the honest
-    one. Raises UsageError as `fit` does.
+    The left-out clones choose lambda and judge it, so that skill is claimed too easily, on noise as well.
+    `validation` says so; `fit` never validates like this and the number is kept only beside the honest one. Forest
+    and boosting choose nothing, so their number is the honest one. Raises UsageError as `fit` does.
     """
     table = training_table(profile, targets, groups)
     estimator = make_estimator(kind, seed, parameters)
