@@ -82,8 +82,8 @@ def load(
 
     if re.match(r"[A-Za-z]\w*:/", str(run)):
         raise UsageError("load: first the run folder, then the database: phasewell load RUN postgresql://...")
+    dsn = find_dsn(database, dsn_file, os.environ)  # a mistyped one is named before any file is read
     _say_stale(run)
-    dsn = find_dsn(database, dsn_file, os.environ)
     if dsn is None:
         path = build_database(run, plate=plate_of(run))
         show({"database": str(path)}, str(path), json)
