@@ -82,16 +82,15 @@ def order_fields(field_moments: FieldMoments, hours: NDArray[np.int64], seed: in
     took out at every hour is drawn only when nothing else is left. Chance is the SHA-256 of seed, well and field name,
     so that a subset depends neither on a random generator's version nor on which other wells are there.
     """
-    missing = (~field_moments.measured[:, hours]).sum(axis=1)  # (wells, fields)
-    order = np.empty(missing.shape, np.int64)
-    for i, well in enumerate(field_moments.wells):
-        ranks = [(int(missing[i, j]), _draw(seed, well, name), j) for j, name in enumerate(field_moments.fields)]
-        order[i] = [j for _, _, j in sorted(ranks)]
-    return order
-
-
-def _draw(seed: int, well: str, field: str) -> bytes:
-    return hashlib.sha256(f"{seed}\n{well}\n{field}".encode()).digest()
+    missing = (~field_moments.measured[:, hours]).sum(axis=1).tolist()  # (wells, fields)
+    names = [f"\n{name}".encode() for name in field_moments.fields]
+    order = []
+    for unmeasured, well in zip(missing, field_moments.wells, strict=True):
+        start = f"{seed}\n{well}".encode()
+        draws = [hashlib.sha256(start + name).digest() for name in names]
+        ranks = list(zip(unmeasured, draws, strict=True))
+        order.append(sorted(range(len(names)), key=ranks.__getitem__))
+    return np.array(order, np.int64).reshape(len(order), len(names))
 
 
 class ProfileColumn(NamedTuple):

@@ -71,21 +71,30 @@ class FieldSums:
     """
 
     def __init__(self, field_moments: FieldMoments) -> None:
-        # fields first: (fields, wells, hours, descriptors) and (fields, wells, hours)
-        measured, cells = (np.moveaxis(v, 2, 0) for v in (field_moments.measured, field_moments.n_cells))
-        n, mean, m2 = (np.moveaxis(values, 2, 0) for values in field_moments.moments)
-        used = measured[..., None]
+        wells, hours, fields = field_moments.measured.shape
+        columns = hours * len(DESCRIPTORS)
         self.field_moments = field_moments
-        self._n = np.multiply(n, used, dtype=np.float64, order="C")
-        self._sum: Floats = np.multiply(self._n, mean, order="C")
-        self._centre: Floats = self._sum.sum(axis=0) / np.maximum(self._n.sum(axis=0), 1.0)
-        distance = np.subtract(mean, self._centre, order="C")
-        np.multiply(self._n, distance, out=self._sum)
-        distance *= self._sum
-        self._squares: Floats = np.multiply(m2, used, order="C")
-        self._squares += distance
-        self._measured = measured.astype(np.int64, order="C")
-        self._cells = np.multiply(cells, measured, order="C")
+        self._sums: Floats = np.empty((3, wells, fields, columns))  # n, sum, sum of squares
+        self._centre: Floats = np.empty((wells, columns))
+        measured, cells = (v.transpose(0, 2, 1) for v in (field_moments.measured, field_moments.n_cells))
+        self._measured = measured.astype(np.int64, order="C")  # (wells, fields, hours)
+        self._cells = np.multiply(cells, self._measured, order="C")
+        whole = bool(field_moments.measured.all())
+        mean, distance = np.empty((2, fields, columns))
+        for well in range(wells):  # one at a time stays in the processor's cache
+            n, sums, squares = self._sums[:, well]
+            for values, into in zip(field_moments.moments, (n, mean, squares), strict=True):
+                into.reshape(fields, hours, -1)[...] = values[well].transpose(1, 0, 2)
+            if not whole:
+                used = np.repeat(measured[well], len(DESCRIPTORS), axis=1)
+                n *= used
+                squares *= used
+            np.multiply(n, mean, out=sums)
+            self._centre[well] = sums.sum(axis=0) / np.maximum(n.sum(axis=0), 1.0)
+            np.subtract(mean, self._centre[well], out=distance)
+            np.multiply(n, distance, out=sums)
+            distance *= sums
+            squares += distance
 
     def nested(self, seed: int = 0) -> ProfileStack:
         """Return the profiles of 1, 2, ... all fields, drawn as `build_profile` draws them over all hours.
@@ -93,15 +102,19 @@ class FieldSums:
         Draw k - 1 holds k fields; the fields of k are among those of k + 1. All windows share one order.
         """
         plate = self.field_moments
+        _, wells, fields, columns = self._sums.shape
         order = order_fields(plate, np.arange(len(plate.times_h)), seed).T  # (fields, wells)
-        wells = np.arange(len(plate.wells))
-        n, sums, squares = (v[order, wells] for v in (self._n, self._sum, self._squares))
-        cells, measured = (v[order, wells] for v in (self._cells, self._measured))
-        for floats in (n, sums, squares):
-            np.cumsum(floats, axis=0, out=floats)
-        for counts in (cells, measured):
-            np.cumsum(counts, axis=0, out=counts)
-        return self._stack(n, sums, squares, cells, measured, np.arange(1, len(order) + 1))
+        rows = order + fields * np.arange(wells)
+        places = rows[:, None, :] + wells * fields * np.arange(3)[:, None]  # (fields, 3, wells)
+        sums = self._sums.reshape(-1, columns)
+        drawn, total = np.empty((3, wells, columns)), np.zeros((3, wells, columns))
+        values = np.empty((fields, wells, columns, len(STATISTICS)))
+        for taken, profile in zip(places, values, strict=True):  # a field more at a time, in the cache
+            sums.take(taken, axis=0, out=drawn, mode="clip")  # nothing is out of range, and "raise" copies once more
+            total += drawn
+            self._finish(total, profile)
+        cells, measured = (v.reshape(wells * fields, -1)[rows].cumsum(axis=0) for v in (self._cells, self._measured))
+        return self._stack(values, cells, measured, np.arange(1, fields + 1))
 
     def resampled(self, taken: NDArray[np.int64]) -> ProfileStack:
         """Return profiles in which every field counts `taken` (draws, wells, fields) times, the same at all hours."""
@@ -114,40 +127,38 @@ class FieldSums:
         if not len(taken) or (expected != expected[:, :1]).any() or not expected.all():
             raise UsageError("resampled: every well of a draw takes the same number of fields, at least 1")
         weights = np.ascontiguousarray(taken.transpose(1, 0, 2), dtype=np.float64)  # (wells, draws, fields)
+        cells, measured = (
+            np.rint(weights @ v).astype(np.int64).transpose(1, 0, 2) for v in (self._cells, self._measured)
+        )
+        sums = weights @ self._sums  # (3, wells, draws, columns)
+        values = np.empty((*taken.shape[:2], sums.shape[-1], len(STATISTICS)))
+        for draw, profile in enumerate(values):
+            self._finish(sums[:, :, draw], profile)
+        return self._stack(values, cells, measured, expected[:, 0])
 
-        def add(values: Floats | NDArray[np.int64]) -> Floats:
-            flat = values.reshape(*values.shape[:2], -1).transpose(1, 0, 2)  # (wells, fields, rest)
-            added: Floats = (weights @ flat).transpose(1, 0, 2)
-            return added.reshape(len(taken), *values.shape[1:])
-
-        cells, measured = (np.rint(add(v)).astype(np.int64) for v in (self._cells, self._measured))
-        return self._stack(add(self._n), add(self._sum), add(self._squares), cells, measured, expected[:, 0])
-
-    def _stack(
-        self,
-        n: Floats,
-        sums: Floats,
-        squares: Floats,
-        cells: NDArray[np.int64],
-        measured: NDArray[np.int64],
-        expected: NDArray[np.int64],
-    ) -> ProfileStack:
-        plate = self.field_moments
-        values = np.empty((*n.shape, len(STATISTICS)))
+    def _finish(self, total: Floats, profile: Floats) -> None:
+        """Write mean and SD of the sums `total` (3, wells, columns) into `profile` (wells, columns, 2)."""
+        n, sums, squares = total
         with np.errstate(divide="ignore", invalid="ignore"):
             shift = sums / n  # 0/0 = NaN: no cell, no mean
-            np.add(shift, self._centre, out=values[..., 0])
+            np.add(shift, self._centre, out=profile[..., 0])
             shift *= sums
-            np.subtract(squares, shift, out=squares)
-            n -= 1.0
-            np.maximum(squares, 0.0, out=squares)
-            squares /= n
-            np.sqrt(squares, out=values[..., 1])
-        values[..., 1][n < 1.0] = np.nan
+            np.subtract(squares, shift, out=shift)
+            np.maximum(shift, 0.0, out=shift)
+            free = n - 1.0
+            shift /= free
+            np.sqrt(shift, out=shift)
+        shift[free < 1.0] = np.nan
+        profile[..., 1] = shift
+
+    def _stack(
+        self, values: Floats, cells: NDArray[np.int64], measured: NDArray[np.int64], expected: NDArray[np.int64]
+    ) -> ProfileStack:
+        plate = self.field_moments
         return ProfileStack(
             wells=plate.wells,
             times_h=plate.times_h,
-            values=values.reshape(len(n), len(plate.wells), -1),
+            values=values.reshape(*values.shape[:2], -1),
             n_cells=cells,
             n_fields=measured,
             n_fields_expected=expected,
