@@ -1,7 +1,7 @@
-"""The grid of windows and field counts: all profiles from moments, and the nested LASSO of every cell.
+"""The grid of windows and field counts: the nested LASSO of every cell, from moments.
 
 Run: python benchmarks/potency_grid.py [resamplings of the fields, 1 by default; the row of 50 takes minutes]
-Beside each stands the plain way in scikit-learn, on a sample of cells; its time for the whole grid is computed from
+Beside it stands the plain way in scikit-learn, on a sample of cells; its time for the whole grid is computed from
 the sample. 15 clones, 15 hours, 64 fields, moments drawn around three latent traits of the clones.
 """
 
@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from phasewell.descriptors import build_profile
 from phasewell.potency import FieldSums, ProfileStack, fit_grid
 from phasewell.potency.lasso import LassoLeaveGroupOut
 from phasewell.profiles import FieldMoments, Moments
@@ -47,31 +46,6 @@ def make_moments(seed: int = 0) -> FieldMoments:
     times_h = tuple(6.0 * (i + 1) for i in range(HOURS))
     names = tuple(f"f{i:02d}" for i in range(FIELDS))
     return FieldMoments(wells, times_h, names, Moments(n, mean, m2), n[..., 0], np.ones(shape, bool), 0.87)
-
-
-def profiles_row(moments: FieldMoments) -> tuple[dict[str, Any], ProfileStack]:
-    """Time all 960 profiles, sums included, and check some of them against the pooling of single profiles."""
-    seconds = []
-    for seed in range(21):
-        start = time.process_time()
-        stack = FieldSums(moments).nested(seed)
-        seconds.append(time.process_time() - start)
-    start, worst = time.process_time(), 0.0
-    for hours, fields in SAMPLE:
-        wanted = build_profile(moments, (6.0, 6.0 * hours), fields, seed=20)
-        found = stack.profile(fields - 1, hours)
-        worst = max(worst, float(np.abs(found.values / wanted.values - 1).max()))
-    each = (time.process_time() - start) / len(SAMPLE)
-    row = {
-        "work": "960 profiles (15 windows x 64 field counts) of 15 clones from field moments",
-        "p50_cpu_ms": 1e3 * float(np.median(seconds[1:])),
-        "p95_cpu_ms": 1e3 * float(np.quantile(seconds[1:], 0.95)),
-        "peer": "build_profile a cell, field by field",
-        "peer_cpu_s_computed": each * HOURS * FIELDS,
-        "parity_largest_relative_difference": worst,
-        "boundary": "moments in memory to profiles in memory",
-    }
-    return row, stack
 
 
 def grid_row(moments: FieldMoments, resamplings: int, workers: int) -> dict[str, Any]:
@@ -176,10 +150,8 @@ def main() -> None:
     """Measure all rows, print them and write results/potency_grid.jsonl."""
     resamplings = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     moments = make_moments()
-    first, stack = profiles_row(moments)
     works = [
-        lambda: first,
-        lambda: peer_row(stack),
+        lambda: peer_row(FieldSums(moments).nested(0)),
         lambda: grid_row(moments, 1, 1),
         lambda: grid_row(moments, 1, WORKERS),
     ]

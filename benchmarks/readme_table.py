@@ -104,6 +104,13 @@ def speed() -> list[str]:
             lines.append(_rate(f"12 descriptors of given labels ({peer})", row["cells_per_s"], row, "cells/s"))
     lines += whole_runs()
     lines += networks()
+    profiles = {"p50_wall_ms" in row: row for row in read_rows("potency_profiles")}
+    if profiles:
+        ours, peer = profiles[True], profiles[False]
+        beside = f"pandas, one group-by a cell of the grid: {peer['grid_cpu_s_computed']:.0f} s, computed"
+        under = ours["conditions"]
+        where = f"1 thread, {under['processor']}, commit {under['commit']}"
+        lines.append(f"| {ours['work']} ({beside}) | {ours['p50_wall_ms']:.1f} ms | {where} |")
     for row in read_rows("potency_grid"):
         if "wall_s" in row and row["workers"] > 1:
             seconds = f"{row['wall_s']:.0f} s"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 PER_HOUR = len(DESCRIPTORS) * len(STATISTICS)  # columns of a profile an hour
+_TOGETHER = 4  # draws whose sums become numbers in one go: few enough for the processor's cache
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,16 @@ class FieldSums:
         places = rows[:, None, :] + wells * fields * np.arange(3)[:, None]  # (fields, 3, wells)
         sums = self._sums.reshape(-1, columns)
         drawn, total = np.empty((3, wells, columns)), np.zeros((3, wells, columns))
+        totals = np.empty((3, _TOGETHER, wells, columns))
         values = np.empty((fields, wells, columns, len(STATISTICS)))
-        for taken, profile in zip(places, values, strict=True):  # a field more at a time, in the cache
-            sums.take(taken, axis=0, out=drawn, mode="clip")  # nothing is out of range, and "raise" copies once more
-            total += drawn
-            self._finish(total, profile)
+        for first in range(0, fields, _TOGETHER):
+            profiles = values[first : first + _TOGETHER]
+            for place in range(len(profiles)):
+                # nothing is out of range, and mode "raise" would copy once more
+                sums.take(places[first + place], axis=0, out=drawn, mode="clip")
+                total += drawn
+                totals[:, place] = total
+            self._finish(totals[:, : len(profiles)], profiles)
         cells, measured = (v.reshape(wells * fields, -1)[rows].cumsum(axis=0) for v in (self._cells, self._measured))
         return self._stack(values, cells, measured, np.arange(1, fields + 1))
 
@@ -130,26 +136,27 @@ class FieldSums:
         cells, measured = (
             np.rint(weights @ v).astype(np.int64).transpose(1, 0, 2) for v in (self._cells, self._measured)
         )
-        sums = weights @ self._sums  # (3, wells, draws, columns)
-        values = np.empty((*taken.shape[:2], sums.shape[-1], len(STATISTICS)))
-        for draw, profile in enumerate(values):
-            self._finish(sums[:, :, draw], profile)
+        sums = (weights @ self._sums).transpose(0, 2, 1, 3)  # (3, draws, wells, columns)
+        values = np.empty((*sums.shape[1:], len(STATISTICS)))
+        for first in range(0, len(values), _TOGETHER):
+            self._finish(sums[:, first : first + _TOGETHER], values[first : first + _TOGETHER])
         return self._stack(values, cells, measured, expected[:, 0])
 
-    def _finish(self, total: Floats, profile: Floats) -> None:
-        """Write mean and SD of the sums `total` (3, wells, columns) into `profile` (wells, columns, 2)."""
-        n, sums, squares = total
+    def _finish(self, totals: Floats, profiles: Floats) -> None:
+        """Write mean and SD of sums `totals` (3, draws, wells, columns) into `profiles` (draws, wells, columns, 2)."""
+        n, sums, squares = totals
         with np.errstate(divide="ignore", invalid="ignore"):
             shift = sums / n  # 0/0 = NaN: no cell, no mean
-            np.add(shift, self._centre, out=profile[..., 0])
+            np.add(shift, self._centre, out=profiles[..., 0])
             shift *= sums
             np.subtract(squares, shift, out=shift)
             np.maximum(shift, 0.0, out=shift)
             free = n - 1.0
             shift /= free
             np.sqrt(shift, out=shift)
-        shift[free < 1.0] = np.nan
-        profile[..., 1] = shift
+        if free.min() < 1.0:
+            shift[free < 1.0] = np.nan
+        profiles[..., 1] = shift
 
     def _stack(
         self, values: Floats, cells: NDArray[np.int64], measured: NDArray[np.int64], expected: NDArray[np.int64]
