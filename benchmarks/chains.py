@@ -16,7 +16,7 @@ from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.descriptors import describe_adjusted
 from phasewell.device import CPU_KERNEL_FRAMES, Device
 from phasewell.frames import FrameBatch
-from phasewell.runs.measuring import measure_cells
+from phasewell.runs.worker.measuring import measure_cells
 from phasewell.segmentation import make_recipe, segment_adjusted
 from phasewell.segmentation.recipe import Recipe
 from phasewell.segmentation.texture import gradient_energy

@@ -37,9 +37,9 @@ from phasewell.learning import (
 )
 from phasewell.learning.metrics import area_under_roc
 from phasewell.runs import run, simulate_lines
-from phasewell.runs.labelled_frames import label_frames
+from phasewell.runs.learning.labelled_frames import label_frames
+from phasewell.runs.learning.training import train_model
 from phasewell.runs.simulated_plates import measure_truth, read_simulation
-from phasewell.runs.training import train_model
 from phasewell.simulation.population import populate
 from phasewell.tables import open_results
 from rows import write_rows

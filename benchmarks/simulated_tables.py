@@ -28,7 +28,7 @@ from phasewell.durable import replace_file
 from phasewell.images import create_plate, open_plate
 from phasewell.manifest import PartEntry, RunManifest, canonical_json, digest_json
 from phasewell.plate import FrameKey
-from phasewell.runs.ledger import CELLS, parts_folder
+from phasewell.runs.folder.ledger import CELLS, parts_folder
 from phasewell.runs.simulated_plates import PASSAGES_FILE, _mosaic, _passages_text
 from phasewell.simulation import SimulationPlan, plan_from_truth, plan_plate, truth_document
 from phasewell.simulation.chance import TURN

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from phasewell.names import one_line
 from phasewell.plate import row_name, well_position
-from phasewell.runs.status_text import clock, share_done, status_rows
-from phasewell.runs.unit_board import DONE, LACKING, QUARANTINED, WAITING, WORKING, count_finished, well_state
+from phasewell.runs.watching.status_text import clock, share_done, status_rows
+from phasewell.runs.watching.unit_board import DONE, LACKING, QUARANTINED, WAITING, WORKING, count_finished, well_state
 
 if TYPE_CHECKING:
     from rich.console import Console, Group

@@ -134,7 +134,7 @@ def predict(run: Path, model: Path, *, level: float = 0.9, keep: bool = True, js
         Keep what a potency model says in RUN/predictions, for report, exports and databases.
     """
     from phasewell.runs import predict_wells
-    from phasewell.runs.applying import kept_path
+    from phasewell.runs.finished.applying import kept_path
 
     predictions = predict_wells(run, model, level, keep)
     kept = kept_path(run, model) if keep else None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from phasewell.runs.observation import ReportProgress
+    from phasewell.runs.watching.observation import ReportProgress
 
 
 @contextmanager

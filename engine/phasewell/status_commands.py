@@ -49,7 +49,7 @@ def status(
         return EXIT_DONE
     from phasewell.plate_screen import watch_run
     from phasewell.runs import watch as watch_documents
-    from phasewell.runs.notification import check_command
+    from phasewell.runs.watching.notification import check_command
 
     if interval_s <= 0:
         raise UsageError(f"status --interval-s {interval_s:g}: expected more than 0 seconds")
@@ -67,7 +67,7 @@ def status(
 
 def _telling(documents: Iterator[dict[str, Any]], command: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Hand documents on; start the command at a stall, once until it is over, and at the end."""
-    from phasewell.runs.notification import notify
+    from phasewell.runs.watching.notification import notify
 
     stalled, last = False, None
     for last in documents:

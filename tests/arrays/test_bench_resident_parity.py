@@ -15,7 +15,8 @@ from phasewell.bench.frames import choose_effort
 from phasewell.bench.timing import Pace
 from phasewell.bench.watching import NO_NVML, GpuCounters
 from phasewell.plate import Plate
-from phasewell.runs import measuring, simulate
+from phasewell.runs import simulate
+from phasewell.runs.worker import measuring
 from test_array_engine_parity import StrictDevice
 
 CONDITIONS = {"commit": "abc1234"}

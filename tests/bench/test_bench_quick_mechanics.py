@@ -15,7 +15,7 @@ from phasewell.bench.measure import run_bench
 from phasewell.bench.rows import BOUNDARIES, NETWORK, PREPARED_NETWORK, REQUIRED, RESIDENT, STORE_TO_TABLE, Row
 from phasewell.cli import main
 from phasewell.errors import UnavailableError
-from phasewell.runs.rates import known_rate
+from phasewell.runs.planning.rates import known_rate
 
 pytestmark = pytest.mark.slow  # nearly all of it is one run of the command
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from phasewell.cli import main
 from phasewell.plate_screen import draw_plate, draw_status, watch_run
-from phasewell.runs.unit_board import UnitBoard
+from phasewell.runs.watching.unit_board import UnitBoard
 from rich.console import Console
 
 HOSTILE = "\x1b[2Jgone\r\n\x07'; DROP TABLE cells; -- <b>🧫"

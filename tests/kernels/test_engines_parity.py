@@ -14,7 +14,7 @@ from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.descriptors import describe
 from phasewell.device import Device
 from phasewell.quality import assess
-from phasewell.runs.measuring import measure_cells
+from phasewell.runs.worker.measuring import measure_cells
 from phasewell.segmentation import segment
 from pictures import REAL, Picture, blobs, checkerboard, dots, flat, noise, real_pictures, spiral
 

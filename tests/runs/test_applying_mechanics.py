@@ -18,8 +18,8 @@ from phasewell.report import write_report
 from phasewell.report.applied_models import ends, panel_lines
 from phasewell.report.reading import read_content
 from phasewell.runs import fit_models, plate_of, predict_wells, run, simulate
-from phasewell.runs.applying import apply_model, keep_predictions, kept_path
-from phasewell.runs.lock import RunLock
+from phasewell.runs.finished.applying import apply_model, keep_predictions, kept_path
+from phasewell.runs.folder.lock import RunLock
 from phasewell.tables import export, open_results
 from phasewell.tables.applied import AppliedModel, read_applied
 

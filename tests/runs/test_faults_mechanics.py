@@ -25,14 +25,14 @@ from phasewell.errors import (
     UnavailableError,
     UsageError,
 )
-from phasewell.runs import measuring
 from phasewell.runs.executors.dask_cluster import DaskExecutor
+from phasewell.runs.executors.isolation import process_isolated
+from phasewell.runs.folder.lock import RunLock, is_locked
+from phasewell.runs.folder.unit_plan import UnitPlan
 from phasewell.runs.interruption import InterruptedRunError
-from phasewell.runs.isolation import process_isolated
-from phasewell.runs.lock import RunLock, is_locked
-from phasewell.runs.planning import make_leases
-from phasewell.runs.receipts import TaskContext, WorkersLostError
-from phasewell.runs.unit_plan import UnitPlan
+from phasewell.runs.planning.run_plan import make_leases
+from phasewell.runs.worker import measuring
+from phasewell.runs.worker.receipts import TaskContext, WorkersLostError
 from phasewell.tables.parts import find_parts, read_part
 
 Make = Callable[..., Config]
@@ -153,7 +153,7 @@ def test_second_run_is_refused_and_the_first_goes_on(make_config: Make) -> None:
 
 def test_lock_dies_with_its_process(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from phasewell.runs.lock import RunLock\n"
+        "import sys, time; from pathlib import Path; from phasewell.runs.folder.lock import RunLock\n"
         "with RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
@@ -248,7 +248,7 @@ def context_of(config: Config) -> tuple[TaskContext, UnitPlan]:
 def test_worker_with_other_code_is_refused(make_config: Make) -> None:
     from dataclasses import replace
 
-    from phasewell.runs.task import process_unit
+    from phasewell.runs.worker.task import process_unit
 
     context, unit = context_of(make_config())
     with pytest.raises(UsageError, match="install the same version"):
@@ -269,7 +269,7 @@ def test_isolated_unit_equals_the_same_unit_in_process(make_config: Make, digest
 DEADLY = """
 import os, signal, sys
 if "--multiprocessing-fork" in sys.argv:
-    from phasewell.runs import measuring
+    from phasewell.runs.worker import measuring
     measure = measuring.measure_batch
     def deadly(batch, *arguments, **keywords):
         if any(key.field == "2" for key in batch.keys):
@@ -296,7 +296,7 @@ def test_a_frame_that_kills_its_process_costs_only_itself(
 
 
 def test_processes_that_die_before_any_frame_end_the_run(make_config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phasewell.runs.isolation._try_once", lambda *_: ("crash", ""))
+    monkeypatch.setattr("phasewell.runs.executors.isolation._try_once", lambda *_: ("crash", ""))
     context, unit = context_of(make_config())
     with pytest.raises(StalledError, match="before its first frame"):
         process_isolated(context, unit, lambda: None, 1.0)
@@ -318,7 +318,7 @@ def test_lost_workers_are_replaced_and_then_given_up(make_config: Make, monkeypa
 def test_lost_workers_lose_no_finished_unit(
     make_config: Make, digests: Digests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from phasewell.runs.task import process_unit
+    from phasewell.runs.worker.task import process_unit
 
     def half(context: TaskContext, leases: Any, take: Any, *_: Any) -> None:
         units = [unit for lease in leases for unit in lease]

@@ -12,11 +12,11 @@ from host_gpu import HostGpu
 from phasewell import runs
 from phasewell.config import Config
 from phasewell.errors import DeviceLostError
-from phasewell.runs import lanes as lanes_module
-from phasewell.runs.lanes import LaneSizes
-from phasewell.runs.pipeline import process_units
-from phasewell.runs.receipts import Receipt, TaskContext
-from phasewell.runs.unit_plan import UnitPlan
+from phasewell.runs.folder.unit_plan import UnitPlan
+from phasewell.runs.worker import lanes as lanes_module
+from phasewell.runs.worker.lanes import LaneSizes
+from phasewell.runs.worker.pipeline import process_units
+from phasewell.runs.worker.receipts import Receipt, TaskContext
 from phasewell.tables.parts import find_parts, read_part
 from phasewell_kernels.gpu import Kernels
 
@@ -83,7 +83,7 @@ def test_lanes_of_a_gpu_write_the_bytes_of_a_cpu(
 def test_work_is_counted(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is one copy in, six launches, one copy out; memory is taken once for all batches of a lane."""
     size(monkeypatch, 1, 5, n_readers=1)
-    monkeypatch.setattr("phasewell.runs.unit_source._PATIENCE_S", 60.0)  # every batch is full, but for the last
+    monkeypatch.setattr("phasewell.runs.worker.unit_source._PATIENCE_S", 60.0)  # every batch is full, but for the last
     gpu.run("counted")
     counts = gpu.kernels.counts
     assert (counts.launches, counts.copies) == (6 * 4, 2 * 4 + 1)  # 17 frames, and the recipe once
@@ -95,7 +95,7 @@ def test_work_is_counted(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_little_memory_halves_the_batch_and_is_told(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
     size(monkeypatch, 1, 16, n_readers=1)
-    monkeypatch.setattr("phasewell.runs.unit_source._PATIENCE_S", 60.0)
+    monkeypatch.setattr("phasewell.runs.worker.unit_source._PATIENCE_S", 60.0)
     gpu.host.fail_next("alloc", MemoryError("arena"))
     receipts = gpu.run("halved")
     assert gpu.parts("halved") == gpu.expected

@@ -14,9 +14,9 @@ from phasewell.config import Config
 from phasewell.device import Device
 from phasewell.frames import FrameBatch
 from phasewell.plate import FrameKey
-from phasewell.runs.gpu_lane import OUT_OF_MEMORY, GpuLane
-from phasewell.runs.memory import projected_gpu_session_bytes
-from phasewell.runs.scoring import Scorer, Shown
+from phasewell.runs.worker.gpu_lane import OUT_OF_MEMORY, GpuLane
+from phasewell.runs.worker.memory import projected_gpu_session_bytes
+from phasewell.runs.worker.scoring import Scorer, Shown
 from phasewell_kernels.failures import OutOfMemory
 from phasewell_kernels.gpu import Kernels
 
@@ -88,7 +88,7 @@ def test_a_scorer_does_not_blame_frames_for_memory(lane: Any, monkeypatch: pytes
 
     scorer: Any = Scorer.__new__(Scorer)
     scorer._plan = SimpleNamespace(framing=None, mode="offset")
-    monkeypatch.setattr("phasewell.runs.scoring.show_frames", full)
+    monkeypatch.setattr("phasewell.runs.worker.scoring.show_frames", full)
     with pytest.raises(OutOfMemory):
         scorer.show(lane.batch.pixels, KEYS, Device("cpu"))
 

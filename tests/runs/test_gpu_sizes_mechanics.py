@@ -18,9 +18,9 @@ from phasewell.errors import UnavailableError, UsageError
 from phasewell.runs.executors.cuda_cluster import CudaExecutor, cuda_options, visible_gpus
 from phasewell.runs.executors.dask_cluster import cluster_options
 from phasewell.runs.executors.leases import SETTINGS
-from phasewell.runs.memory import GPU_CONTEXT_BYTES, projected_gpu_bytes
-from phasewell.runs.rates import STORE_TO_TABLE, MeasuredRate, remember_rates
-from phasewell.runs.sizing import GPU_LANES, fit_gpu
+from phasewell.runs.planning.rates import STORE_TO_TABLE, MeasuredRate, remember_rates
+from phasewell.runs.planning.sizing import GPU_LANES, fit_gpu
+from phasewell.runs.worker.memory import GPU_CONTEXT_BYTES, projected_gpu_bytes
 from phasewell.segmentation import make_recipe
 
 Make = Callable[..., Config]
@@ -40,7 +40,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr("phasewell.device.gpu_facts", lambda _, index: replace(facts, name=f"cuda:{index}"))
 
     monkeypatch.setattr("phasewell.device.count_gpus", lambda: 2)
-    monkeypatch.setattr("phasewell.runs.sizing.count_gpus", lambda: 2)
+    monkeypatch.setattr("phasewell.runs.planning.sizing.count_gpus", lambda: 2)
     monkeypatch.setattr("phasewell.device._import_cupy", lambda: None)
     free(70 * GIB)
     return free

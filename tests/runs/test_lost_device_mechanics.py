@@ -16,11 +16,11 @@ from phasewell.config import Config
 from phasewell.device import Device
 from phasewell.errors import DeviceLostError
 from phasewell.runs.executors import worker_flow
-from phasewell.runs.isolation import process_isolated
-from phasewell.runs.keys import cells_stage
-from phasewell.runs.pipeline import process_units
-from phasewell.runs.receipts import Receipt, TaskContext
-from phasewell.runs.unit_plan import UnitPlan
+from phasewell.runs.executors.isolation import process_isolated
+from phasewell.runs.folder.keys import cells_stage
+from phasewell.runs.folder.unit_plan import UnitPlan
+from phasewell.runs.worker.pipeline import process_units
+from phasewell.runs.worker.receipts import Receipt, TaskContext
 
 Make = Callable[..., Config]
 Digests = Callable[[Path], dict[str, str]]
@@ -65,7 +65,7 @@ def test_leases_of_a_lost_device_go_to_the_others(
     for number in range(2):
         (tmp_path / f"token-{number}").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr("phasewell.runs.planning.make_leases", in_two)
+    monkeypatch.setattr("phasewell.runs.planning.run_plan.make_leases", in_two)
     run = runs.run(make_config(executor="dask", workers=2))
     assert not list(tmp_path.glob("token-*"))  # two losses did happen
     assert digests(run.folder) == clean
@@ -203,7 +203,7 @@ LOSING_ALONE = """
 import sys
 if "--multiprocessing-fork" in sys.argv:
     from phasewell.errors import DeviceLostError
-    from phasewell.runs import isolation
+    from phasewell.runs.executors import isolation
     process_unit = isolation.process_unit
     def losing(context, unit, condemned, enter):
         def enter_field(field):
@@ -219,8 +219,8 @@ def test_alone_a_frame_that_loses_the_device_is_left_out(
     make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from phasewell.images import open_plate, plate_digest
-    from phasewell.runs.code import code_version
-    from phasewell.runs.keys import unit_key
+    from phasewell.runs.folder.code import code_version
+    from phasewell.runs.folder.keys import unit_key
 
     (tmp_path / "sitecustomize.py").write_text(LOSING_ALONE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)

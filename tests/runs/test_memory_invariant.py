@@ -18,8 +18,8 @@ from phasewell.errors import UsageError
 from phasewell.images import create_plate
 from phasewell.plate import Field
 from phasewell.runs.executors.leases import open_client
-from phasewell.runs.lanes import LaneSizes
-from phasewell.runs.memory import PROCESS_BYTES, kernel_scratch_bytes, projected_task_bytes
+from phasewell.runs.worker.lanes import LaneSizes
+from phasewell.runs.worker.memory import PROCESS_BYTES, kernel_scratch_bytes, projected_task_bytes
 from phasewell.segmentation import make_recipe
 
 
@@ -107,7 +107,7 @@ def test_projection_grows_with_each_size() -> None:
 def test_workers_that_do_not_fit_are_refused(
     make_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phasewell.runs.sizing.host_memory_bytes", lambda: 3 * PROCESS_BYTES)
+    monkeypatch.setattr("phasewell.runs.planning.sizing.host_memory_bytes", lambda: 3 * PROCESS_BYTES)
     assert runs.plan(make_config(executor="dask", workers=2)).workers == 2
     assert 1 <= runs.plan(make_config(executor="dask")).workers <= 2
     with pytest.raises(UsageError, match="expected at most 2"):

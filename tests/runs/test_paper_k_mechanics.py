@@ -13,10 +13,10 @@ from phasewell.inference import read_model
 from phasewell.learning.search_space import SearchSpace
 from phasewell.report.paper_k import write_paper_k
 from phasewell.runs import simulate_lines
+from phasewell.runs.folder.step_ledger import StepLedger
 from phasewell.runs.interruption import InterruptedRunError
 from phasewell.runs.paper_k import ReproductionScale, choose_scale, reproduce_paper_k
 from phasewell.runs.paper_k.teaching import Teacher, without_validation
-from phasewell.runs.step_ledger import StepLedger
 
 SIZE = (128, 136)
 

@@ -20,13 +20,13 @@ from phasewell.config import Config
 from phasewell.device import Device
 from phasewell.errors import InputError, StorageError, UsageError
 from phasewell.images.shards import Shard
-from phasewell.runs import pipeline
+from phasewell.runs.folder.unit_plan import UnitPlan
 from phasewell.runs.interruption import InterruptedRunError
-from phasewell.runs.lanes import CpuLane, Lanes, plan_lanes
-from phasewell.runs.pipeline import process_units
-from phasewell.runs.receipts import Receipt, TaskContext
-from phasewell.runs.task import UnitTask
-from phasewell.runs.unit_plan import UnitPlan
+from phasewell.runs.worker import pipeline
+from phasewell.runs.worker.lanes import CpuLane, Lanes, plan_lanes
+from phasewell.runs.worker.pipeline import process_units
+from phasewell.runs.worker.receipts import Receipt, TaskContext
+from phasewell.runs.worker.task import UnitTask
 from phasewell.tables.parts import find_parts, read_part
 
 Make = Callable[..., Config]

@@ -12,7 +12,8 @@ from phasewell.images import create_plate
 from phasewell.inference import Model
 from phasewell.inference.model_file import ModelCard
 from phasewell.plate import Field
-from phasewell.runs import quantise_on_plate, quantising
+from phasewell.runs import quantise_on_plate
+from phasewell.runs.learning import quantising
 
 LINES = {"A01": ("l1", "low"), "A02": ("h1", "high"), "A03": ("l2", "low"), "A04": ("h2", "high"), "A05": ("l3", "low")}
 CARD: dict[str, Any] = {

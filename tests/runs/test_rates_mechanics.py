@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from phasewell.errors import StorageError
-from phasewell.runs.rates import STORE_TO_TABLE, MeasuredRate, known_rate, rates_path, remember_rates
+from phasewell.runs.planning.rates import STORE_TO_TABLE, MeasuredRate, known_rate, rates_path, remember_rates
 
 RATE = MeasuredRate("Some CPU, 2 cores", STORE_TO_TABLE, "phase", 3e8, "0.1.0+abc", "2026-11-22T10:00:00+00:00")
 

@@ -23,10 +23,10 @@ from phasewell.inference import backends, make_untrained_model, prepare_frames, 
 from phasewell.inference.model_file import read_model
 from phasewell.inference.session import Session
 from phasewell.inference.torch_backend import load_network
-from phasewell.runs import scoring
-from phasewell.runs.planning import plan_plate
-from phasewell.runs.receipts import TaskContext
-from phasewell.runs.task import process_unit
+from phasewell.runs.planning.run_plan import plan_plate
+from phasewell.runs.worker import scoring
+from phasewell.runs.worker.receipts import TaskContext
+from phasewell.runs.worker.task import process_unit
 from phasewell.tables.parts import find_parts, read_part
 
 Make = Callable[..., Config]
@@ -37,7 +37,7 @@ import os, signal, sys
 from pathlib import Path
 from phasewell import runs
 from phasewell.config import Config
-from phasewell.runs import task
+from phasewell.runs.worker import task
 
 write, left = task.write_part, [int(sys.argv[2])]
 
@@ -135,7 +135,7 @@ def test_only_what_is_due_is_computed(
     assert (unit.address, unit.due) == ((victim.well, victim.time), (lost,))
     stamps = {stage: files(folder, stage) for stage in ("cells", "scores")}
     if lost == "scores":
-        monkeypatch.setattr("phasewell.runs.lanes.measure_frames", None)  # would fail if it were called
+        monkeypatch.setattr("phasewell.runs.worker.lanes.measure_frames", None)  # would fail if it were called
     else:
         monkeypatch.setattr(Session, "scores", None)
     seen: list[tuple[int, int]] = []

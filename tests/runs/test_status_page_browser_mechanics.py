@@ -12,7 +12,7 @@ import pytest
 from phasewell import runs
 from phasewell.config import ComputeConfig, Config, PlateConfig, QualityConfig, RunConfig
 from phasewell.images import open_plate
-from phasewell.runs import observation
+from phasewell.runs.watching import observation
 
 pytestmark = pytest.mark.browser
 HOSTILE = "</title></main><img src=x onerror=document.documentElement.dataset.hacked='yes'>\"'🧫"
@@ -99,7 +99,7 @@ def test_the_page_shuts_nobody_out(pages: tuple[Path, Path], screen: Any, axe: s
 
 
 def test_a_plate_of_a_hostile_name_is_text(pages: tuple[Path, Path], screen: Any, tmp_path: Path) -> None:
-    from phasewell.runs.status_page import render_status
+    from phasewell.runs.watching.status_page import render_status
 
     page = tmp_path / "status.html"
     page.write_text(render_status({**runs.status(pages[1].parent), "plate": HOSTILE, "message": HOSTILE}, 30))

@@ -15,8 +15,8 @@ from phasewell.inference import open_session, prepare_frames, read_model
 from phasewell.learning import SCRATCH
 from phasewell.plate import Field, Plate
 from phasewell.runs import train_model
-from phasewell.runs.labelled_frames import label_frames
-from phasewell.runs.training import choose_roles
+from phasewell.runs.learning.labelled_frames import label_frames
+from phasewell.runs.learning.training import choose_roles
 
 LINES = {f"{name}{i}": int(name == "H") for name in "HL" for i in (1, 2, 3)}
 
@@ -88,7 +88,7 @@ def test_the_kept_file_is_the_same_as_memory_and_is_made_once(
     without = label_frames(opened, **columns())
     assert np.array_equal(first.pictures.pictures, without.pictures.pictures)
     assert first.to_dict() == without.to_dict()
-    monkeypatch.setattr("phasewell.runs.labelled_frames.show_frames", None)
+    monkeypatch.setattr("phasewell.runs.learning.labelled_frames.show_frames", None)
     again = label_frames(opened, tmp_path, **columns())
     assert again.pictures.keys == without.pictures.keys
     assert np.array_equal(again.pictures.targets, without.pictures.targets)

@@ -20,14 +20,14 @@ import pytest
 from phasewell import runs
 from phasewell.config import Config, WatchConfig
 from phasewell.errors import EXIT_INCOMPLETE, UnavailableError, UsageError
-from phasewell.runs import monitor, observation
-from phasewell.runs.host_memory import resident_bytes
-from phasewell.runs.monitor import RunFollower
-from phasewell.runs.notification import check_command, notify
-from phasewell.runs.receipts import TaskContext, WorkersLostError
-from phasewell.runs.status_page import render_status
-from phasewell.runs.status_text import duration
-from phasewell.runs.unit_board import UnitBoard, count_finished, well_state
+from phasewell.runs.watching import monitor, observation
+from phasewell.runs.watching.host_memory import resident_bytes
+from phasewell.runs.watching.monitor import RunFollower
+from phasewell.runs.watching.notification import check_command, notify
+from phasewell.runs.watching.status_page import render_status
+from phasewell.runs.watching.status_text import duration
+from phasewell.runs.watching.unit_board import UnitBoard, count_finished, well_state
+from phasewell.runs.worker.receipts import TaskContext, WorkersLostError
 from phasewell.tables.parts import find_parts, read_part
 
 Make = Callable[..., Config]
@@ -123,7 +123,7 @@ def test_while_it_works_heartbeat_and_page_follow(make_config: Make) -> None:
 def test_units_in_work_are_told_and_wait_again_when_workers_are_lost(
     make_config: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from phasewell.runs.task import process_unit
+    from phasewell.runs.worker.task import process_unit
 
     letters: list[str] = []
     observers: list[observation.Observer] = []
@@ -323,7 +323,7 @@ def test_commands_in_which_a_fact_could_become_code_are_refused(make_config: Mak
 def test_a_stall_is_told_once_and_shown(
     make_config: Make, recorder: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from phasewell.runs.task import process_unit
+    from phasewell.runs.worker.task import process_unit
 
     program, told = recorder
     config = watched(make_config(stall_timeout_s=0.5), notify=(str(program), "{event}"), notify_on=("stall",))

@@ -16,7 +16,7 @@ from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.device import Device
 from phasewell.frames import FrameBatch
 from phasewell.plate import Plate
-from phasewell.runs.measuring import measure_cells
+from phasewell.runs.worker.measuring import measure_cells
 
 _LABEL_BYTES = 4
 Say = Callable[[str], None]

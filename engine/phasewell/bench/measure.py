@@ -23,8 +23,8 @@ from phasewell.bench.whole_runs import measure_store_to_table
 from phasewell.device import Device
 from phasewell.errors import OutputError, StorageError
 from phasewell.networks import check_network
-from phasewell.runs.code import code_version
-from phasewell.runs.rates import MeasuredRate, remember_rates
+from phasewell.runs.folder.code import code_version
+from phasewell.runs.planning.rates import MeasuredRate, remember_rates
 
 _VERSIONS = (
     "pyarrow", "zarr", "torch", "openvino", "tensorrt", "cupy-cuda13x", "cupy-cuda12x", "nvidia-ml-py",

@@ -11,7 +11,7 @@ from phasewell.cells import Cells
 from phasewell.config import BackgroundConfig, SegmentationConfig
 from phasewell.device import Device
 from phasewell.frames import FrameBatch
-from phasewell.runs.measuring import measure_cells
+from phasewell.runs.worker.measuring import measure_cells
 
 CELL_COLUMNS = ("frame", "label", "centroid_y_px", "centroid_x_px", "bbox_px", "values")
 

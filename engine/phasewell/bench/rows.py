@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from phasewell.errors import InputError
-from phasewell.runs import rates
+from phasewell.runs.planning import rates
 
 RESIDENT = "segmentation + descriptors, resident"
 NETWORK = "network"

@@ -22,7 +22,7 @@ from phasewell.bench.watching import Watched, Watcher
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.device import Device
 from phasewell.plate import Plate
-from phasewell.runs.commit import read_manifest
+from phasewell.runs.folder.documents import read_manifest
 
 INSIDE = (
     "a run of the whole plate, from its finished plan to the commit of its last unit: shards in the page cache read "

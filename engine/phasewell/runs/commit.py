@@ -9,9 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from phasewell.cells import DEFINITIONS_ID
 from phasewell.config import Config
@@ -19,16 +16,14 @@ from phasewell.durable import replace_file, sync_folder
 from phasewell.errors import InputError, UsageError
 from phasewell.manifest import SCHEMA_VERSION, RunManifest, canonical_json
 from phasewell.plate import Plate
-from phasewell.runs.keys import run_document
-from phasewell.runs.ledger import CELLS, SCORES, Ledgers
-from phasewell.runs.planning import Plan
-from phasewell.runs.well_scores import make_score_files
+from phasewell.runs.finished.well_scores import make_score_files
+from phasewell.runs.folder.documents import MANIFEST_NAME, RUN_NAME, read_run_document
+from phasewell.runs.folder.keys import run_document
+from phasewell.runs.folder.ledger import CELLS, SCORES, Ledgers
+from phasewell.runs.planning.run_plan import Plan
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import part_bytes
 from phasewell.tables.profile_file import PROFILE_FILE, make_profile_table
-
-RUN_NAME = "run.json"
-MANIFEST_NAME = "manifest.json"
 
 
 def begin_run(folder: Path, plate: Plate, config: Config, plan: Plan) -> None:
@@ -56,15 +51,6 @@ def begin_run(folder: Path, plate: Plate, config: Config, plan: Plan) -> None:
         manifest.unlink()
         sync_folder(folder)
     _write_if_changed(folder / RUN_NAME, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
-
-
-def read_run_document(folder: Path) -> dict[str, Any]:
-    """Return `run.json`; empty when there is none or it is damaged."""
-    try:
-        document = json.loads((folder / RUN_NAME).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def finish_run(folder: Path, config: Config, plan: Plan, ledgers: Ledgers) -> RunManifest:
@@ -101,19 +87,6 @@ def finish_run(folder: Path, config: Config, plan: Plan, ledgers: Ledgers) -> Ru
         raise InputError(f"{folder}: {counted} frames accounted for, {manifest.n_expected} expected; this is a defect")
     _write_if_changed(folder / MANIFEST_NAME, canonical_json(manifest.model_dump(mode="json")) + b"\n")
     return manifest
-
-
-def read_manifest(folder: Path) -> RunManifest:
-    """Return the manifest of a finished run; raises InputError when there is none or it is damaged."""
-    path = folder / MANIFEST_NAME
-    try:
-        return RunManifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{folder}: no {MANIFEST_NAME}: no finished run here; finish it with `phasewell run`"
-        ) from error
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path}: damaged; run the same command again to write it anew") from error
 
 
 def _write_if_changed(path: Path, data: bytes) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from phasewell.config import Config, load_config
 from phasewell.device import Device
@@ -24,44 +23,21 @@ from phasewell.manifest import RunManifest
 from phasewell.plate import Plate
 from phasewell.runs.commit import begin_run, finish_run
 from phasewell.runs.executors import make_executor
+from phasewell.runs.folder.kept_labels import prepare_labels
+from phasewell.runs.folder.ledger import Ledgers, prepare_folders, restore_parts, retire_parts, scan_stages
+from phasewell.runs.folder.lock import RunLock
+from phasewell.runs.folder.run_result import RunResult
+from phasewell.runs.folder.source_plate import open_configured
+from phasewell.runs.folder.unit_plan import UnitPlan
 from phasewell.runs.interruption import InterruptedRunError, StopSignal, stop_on_signals
-from phasewell.runs.kept_labels import prepare_labels
-from phasewell.runs.ledger import Ledgers, prepare_folders, restore_parts, retire_parts, scan_stages
-from phasewell.runs.lock import RunLock
-from phasewell.runs.metrics import serve_metrics
-from phasewell.runs.notification import check_command
-from phasewell.runs.observation import Observer, ReportProgress, last_line
-from phasewell.runs.planning import Plan, cut_leases, plan_plate
-from phasewell.runs.receipts import Executor, TaskContext, WorkersLostError
-from phasewell.runs.sizing import size_run
-from phasewell.runs.source_plate import open_configured
-from phasewell.runs.unit_plan import UnitPlan
+from phasewell.runs.planning.run_plan import Plan, cut_leases, plan_plate
+from phasewell.runs.planning.sizing import size_run
+from phasewell.runs.watching.metrics import serve_metrics
+from phasewell.runs.watching.notification import check_command
+from phasewell.runs.watching.observation import Observer, ReportProgress, last_line
+from phasewell.runs.worker.receipts import Executor, TaskContext, WorkersLostError
 
 _REBUILDS = 3  # in a row without one finished unit
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A finished run. `exit_code` is 0 when every expected frame was processed, else 10."""
-
-    folder: Path
-    run_id: str
-    n_expected: int
-    n_processed: int
-    n_quarantined: int
-    n_missing: int
-    n_cells: int
-    exit_code: int
-    last_line: str
-
-    @property
-    def manifest(self) -> Path:
-        """The run's commit point."""
-        return self.folder / "manifest.json"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON document of the result."""
-        return {**asdict(self), "folder": str(self.folder), "manifest": str(self.manifest)}
 
 
 def run(config: Config | Path | str, progress: ReportProgress | None = None, resume: str | None = None) -> RunResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phasewell.config import ComputeConfig
 from phasewell.device import Device
-from phasewell.runs.receipts import Executor
+from phasewell.runs.worker.receipts import Executor
 
 
 def make_executor(compute: ComputeConfig, device: Device, workers: int, gpu_bytes: int) -> Executor:

@@ -10,7 +10,7 @@ from phasewell.device import count_gpus, explain_absence, forget_gpus
 from phasewell.errors import UnavailableError
 from phasewell.runs.executors.dask_cluster import cluster_options
 from phasewell.runs.executors.leases import SETTINGS, LeaseFeed, open_client
-from phasewell.runs.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
+from phasewell.runs.worker.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
 
 _POOL_GRAIN = 256  # bytes; a pool's size must be a multiple of it
 

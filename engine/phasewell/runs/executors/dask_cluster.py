@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from phasewell.errors import SecurityError, UnavailableError
 from phasewell.runs.executors.leases import LeaseFeed, open_client
 from phasewell.runs.executors.worker_flow import LEASES_PER_WORKER
-from phasewell.runs.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
+from phasewell.runs.worker.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

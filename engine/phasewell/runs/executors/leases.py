@@ -16,9 +16,9 @@ from dataclasses import replace
 from typing import Any
 
 from phasewell.errors import UnavailableError
+from phasewell.runs.executors.isolation import process_isolated
 from phasewell.runs.executors.worker_flow import LEASES_PER_WORKER, LeaseOutcome, work_lease
-from phasewell.runs.isolation import process_isolated
-from phasewell.runs.receipts import (
+from phasewell.runs.worker.receipts import (
     BeginUnit,
     CheckStop,
     Lease,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from phasewell.runs.pipeline import process_units
-from phasewell.runs.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
-from phasewell.runs.task import forget_plate
+from phasewell.runs.worker.pipeline import process_units
+from phasewell.runs.worker.receipts import BeginUnit, CheckStop, Lease, TakeReceipt, TaskContext, ignore_begin
+from phasewell.runs.worker.task import forget_plate
 
 
 def run_serially(

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from phasewell.errors import DeviceLostError
-from phasewell.runs.pipeline import process_units
-from phasewell.runs.receipts import Lease, Receipt, TaskContext
-from phasewell.runs.unit_plan import UnitPlan
+from phasewell.runs.folder.unit_plan import UnitPlan
+from phasewell.runs.worker.pipeline import process_units
+from phasewell.runs.worker.receipts import Lease, Receipt, TaskContext
 
 LEASES_PER_WORKER = 2
 IDLE_S = 30.0  # without a lease for that long, a pipeline ends and gives its memory back

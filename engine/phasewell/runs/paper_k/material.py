@@ -16,7 +16,7 @@ from phasewell.manifest import digest_json
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from phasewell.runs.labelled_frames import LabelledFrames
+    from phasewell.runs.learning.labelled_frames import LabelledFrames
     from phasewell.runs.paper_k.scale import ReproductionScale
 
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from phasewell.durable import replace_file
 from phasewell.images import open_plate
 from phasewell.networks import NETWORKS, check_network, count_work, make_network
-from phasewell.runs.code import training_code_version
+from phasewell.runs.folder.code import training_code_version
+from phasewell.runs.folder.lock import RunLock
+from phasewell.runs.folder.step_ledger import StepLedger
 from phasewell.runs.interruption import StopSignal, stop_on_signals
-from phasewell.runs.labelled_frames import label_frames
-from phasewell.runs.lock import RunLock
+from phasewell.runs.learning.labelled_frames import label_frames
 from phasewell.runs.paper_k.material import Material, central_window, choose_material, find_weights
 from phasewell.runs.paper_k.scale import ReproductionScale, choose_scale
 from phasewell.runs.paper_k.searching import Searcher
 from phasewell.runs.paper_k.teaching import Teacher, measure_rate
 from phasewell.runs.paper_k.testing import STATES, Tester
-from phasewell.runs.step_ledger import StepLedger
 
 if TYPE_CHECKING:
     from phasewell.plate import Plate

@@ -10,10 +10,10 @@ from phasewell.errors import InputError
 from phasewell.learning import LineSplit, TrainingRecipe, fold_lines
 from phasewell.learning.cross_validation import evaluate_outside
 from phasewell.learning.search import Method, SearchResult, SearchTrial, TrialNotes, search_recipe
+from phasewell.runs.folder.step_ledger import StepLedger
 from phasewell.runs.paper_k.material import Material
 from phasewell.runs.paper_k.scale import ReproductionScale
 from phasewell.runs.paper_k.teaching import Teacher, without_validation
-from phasewell.runs.step_ledger import StepLedger
 
 if TYPE_CHECKING:
     import numpy as np

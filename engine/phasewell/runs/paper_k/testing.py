@@ -13,11 +13,11 @@ from phasewell.inference import read_model
 from phasewell.inference.model_file import CARD_NAME
 from phasewell.learning import TrainingRecipe, evaluate_frames
 from phasewell.learning.training import Trained
+from phasewell.runs.folder.step_ledger import StepLedger
+from phasewell.runs.learning.training import LineRoles, write_trained
 from phasewell.runs.paper_k.material import Material
 from phasewell.runs.paper_k.scale import ReproductionScale
 from phasewell.runs.paper_k.teaching import Teacher, measure_rate, summarise_course, without_validation
-from phasewell.runs.step_ledger import StepLedger
-from phasewell.runs.training import LineRoles, write_trained
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,8 +12,7 @@ from phasewell.cells import DESCRIPTOR_NAMES
 from phasewell.errors import InputError, UsageError
 from phasewell.manifest import digest_json
 from phasewell.profiles import FieldMoments
-from phasewell.runs.commit import read_manifest
-from phasewell.runs.origin import config_of, plate_of
+from phasewell.runs.folder.documents import config_of, plate_of, read_manifest
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import PartFile, read_part
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from phasewell.profiles import Profile
+    from phasewell.runs.folder.step_ledger import StepLedger
     from phasewell.runs.paper_r.material import Material
     from phasewell.runs.paper_r.scale import PaperRScale
-    from phasewell.runs.step_ledger import StepLedger
 
 PIECES = 8  # of a grid: what a kill can cost
 MOST_COLUMNS = 3  # of a path on half of 15 clones, which can tell few apart

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from phasewell.durable import replace_file
 from phasewell.errors import UsageError
-from phasewell.runs.code import potency_code_version
+from phasewell.runs.folder.code import potency_code_version
+from phasewell.runs.folder.lock import RunLock
+from phasewell.runs.folder.step_ledger import StepLedger
 from phasewell.runs.interruption import stop_on_signals
-from phasewell.runs.lock import RunLock
 from phasewell.runs.paper_r.bootstrapping import bootstrap_conditions, draw_rows, model_rows
 from phasewell.runs.paper_r.describing import STEPS
 from phasewell.runs.paper_r.material import read_material
 from phasewell.runs.paper_r.modelling import Modeller
 from phasewell.runs.paper_r.scale import PaperRScale, choose_scale
-from phasewell.runs.step_ledger import StepLedger
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -1,0 +1,1 @@
+"""After a run: its profile and scores of wells, models fitted on it and applied to it, its agreement with masks."""

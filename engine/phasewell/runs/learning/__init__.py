@@ -1,0 +1,1 @@
+"""Networks from plates: the pictures they learn from, training, and INT8."""

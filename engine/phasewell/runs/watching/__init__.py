@@ -1,0 +1,1 @@
+"""While a run works: what it tells of itself, and who looks."""
