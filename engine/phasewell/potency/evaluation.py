@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from phasewell.errors import InputError
+from phasewell.potency.forest import predict_forest_left_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,11 +113,14 @@ def predict_folds(
     Everything that is learned, scaling and lambda included, is learned inside the fold. An estimator that solves all
     folds together does so.
     """
-    from sklearn.base import clone
-
     if hasattr(estimator, "predict_left_out"):
         left_out: NDArray[np.float64] = estimator.predict_left_out(rows, target, codes)
         return left_out
+    from sklearn.base import clone
+    from sklearn.ensemble import RandomForestRegressor
+
+    if isinstance(estimator, RandomForestRegressor):
+        return predict_forest_left_out(estimator, rows, target, codes)
     predicted = np.empty(len(codes))
     for group in range(int(codes.max()) + 1):
         held = codes == group
