@@ -301,9 +301,39 @@ ALTER TABLE phasewell_store.predictions
 
 INSERT INTO phasewell_store.schema_version (version, description, applied_by) VALUES (2, 'predictions of models that were applied to a run: their intervals, and whether the model knows such wells', 'schema.sql');
 
-DROP VIEW IF EXISTS phasewell.current_runs, phasewell.current_plates, phasewell.current_wells, phasewell.current_fields, phasewell.current_frames, phasewell.current_cells, phasewell.current_moments, phasewell.current_scores, phasewell.current_hour_scores, phasewell.current_well_scores, phasewell.current_profiles, phasewell.current_models, phasewell.current_predictions, phasewell.current_evaluations;
+ALTER TABLE phasewell_store.models
+  ADD COLUMN applied boolean,
+  ADD COLUMN digest text COLLATE "C",
+  ADD COLUMN plates text[] COLLATE "C",
+  ADD COLUMN target text COLLATE "C";
 
-DROP VIEW IF EXISTS phasewell.runs, phasewell.plates, phasewell.wells, phasewell.fields, phasewell.frames, phasewell.cells, phasewell.moments, phasewell.scores, phasewell.hour_scores, phasewell.well_scores, phasewell.profiles, phasewell.models, phasewell.predictions, phasewell.evaluations, phasewell.columns, phasewell.load_history;
+CREATE TABLE phasewell_store.applied_scores (
+  run_no integer REFERENCES phasewell_store.runs ON DELETE CASCADE,
+  model text COLLATE "C",
+  well text COLLATE "C",
+  first_h double precision,
+  last_h double precision,
+  n_times integer,
+  class_name text COLLATE "C",
+  mean_probability double precision,
+  sd_probability double precision,
+  votes bigint,
+  vote_share double precision,
+  majority boolean,
+  n_scored bigint,
+  n_expected bigint,
+  coverage double precision,
+  backend text COLLATE "C",
+  precision text COLLATE "C",
+  hardware text COLLATE "C",
+  PRIMARY KEY (run_no, model, well, class_name)
+);
+
+INSERT INTO phasewell_store.schema_version (version, description, applied_by) VALUES (3, 'models that were applied to a run are in models and evaluations; scores by applied networks', 'schema.sql');
+
+DROP VIEW IF EXISTS phasewell.current_runs, phasewell.current_plates, phasewell.current_wells, phasewell.current_fields, phasewell.current_frames, phasewell.current_cells, phasewell.current_moments, phasewell.current_scores, phasewell.current_hour_scores, phasewell.current_well_scores, phasewell.current_profiles, phasewell.current_models, phasewell.current_predictions, phasewell.current_applied_scores, phasewell.current_evaluations;
+
+DROP VIEW IF EXISTS phasewell.runs, phasewell.plates, phasewell.wells, phasewell.fields, phasewell.frames, phasewell.cells, phasewell.moments, phasewell.scores, phasewell.hour_scores, phasewell.well_scores, phasewell.profiles, phasewell.models, phasewell.predictions, phasewell.applied_scores, phasewell.evaluations, phasewell.columns, phasewell.load_history;
 
 CREATE VIEW phasewell.runs AS
 SELECT r.run_id, r.plate, r.plate_digest, r.code_version, r.definitions, r.schema_version, r.config, r.n_parts, r.n_expected, r.n_processed, r.n_quarantined, r.n_missing
@@ -445,13 +475,13 @@ FROM phasewell_store.runs r JOIN phasewell_store.current_run c ON c.run_no = r.r
 JOIN phasewell_store.profiles t ON t.run_no = r.run_no;
 
 CREATE VIEW phasewell.models AS
-SELECT r.run_id, t.model, t.kind, t.seed, t.validation, t.definitions, t.pixel_size_um, t.n_columns, t.n_groups, t.training_digest, t.parameters, t.versions
+SELECT r.run_id, t.model, t.applied, t.kind, t.digest, t.seed, t.validation, t.definitions, t.pixel_size_um, t.n_columns, t.n_groups, t.training_digest, t.plates, t.target, t.parameters, t.versions
 FROM phasewell_store.runs r
 JOIN phasewell_store.models t ON t.run_no = r.run_no
 WHERE r.loaded_at IS NOT NULL;
 
 CREATE VIEW phasewell.current_models AS
-SELECT r.run_id, t.model, t.kind, t.seed, t.validation, t.definitions, t.pixel_size_um, t.n_columns, t.n_groups, t.training_digest, t.parameters, t.versions
+SELECT r.run_id, t.model, t.applied, t.kind, t.digest, t.seed, t.validation, t.definitions, t.pixel_size_um, t.n_columns, t.n_groups, t.training_digest, t.plates, t.target, t.parameters, t.versions
 FROM phasewell_store.runs r JOIN phasewell_store.current_run c ON c.run_no = r.run_no
 JOIN phasewell_store.models t ON t.run_no = r.run_no;
 
@@ -465,6 +495,17 @@ CREATE VIEW phasewell.current_predictions AS
 SELECT r.run_id, t.model, t.basis, t.well, t.group_id, t.truth, t.predicted, t.baseline, t.low, t.high, t.level, t.inside, t.reasons, t.learned_from
 FROM phasewell_store.runs r JOIN phasewell_store.current_run c ON c.run_no = r.run_no
 JOIN phasewell_store.predictions t ON t.run_no = r.run_no;
+
+CREATE VIEW phasewell.applied_scores AS
+SELECT r.run_id, t.model, t.well, t.first_h, t.last_h, t.n_times, t.class_name, t.mean_probability, t.sd_probability, t.votes, t.vote_share, t.majority, t.n_scored, t.n_expected, t.coverage, t.backend, t.precision, t.hardware
+FROM phasewell_store.runs r
+JOIN phasewell_store.applied_scores t ON t.run_no = r.run_no
+WHERE r.loaded_at IS NOT NULL;
+
+CREATE VIEW phasewell.current_applied_scores AS
+SELECT r.run_id, t.model, t.well, t.first_h, t.last_h, t.n_times, t.class_name, t.mean_probability, t.sd_probability, t.votes, t.vote_share, t.majority, t.n_scored, t.n_expected, t.coverage, t.backend, t.precision, t.hardware
+FROM phasewell_store.runs r JOIN phasewell_store.current_run c ON c.run_no = r.run_no
+JOIN phasewell_store.applied_scores t ON t.run_no = r.run_no;
 
 CREATE VIEW phasewell.evaluations AS
 SELECT r.run_id, t.model, t.basis, t.kind, t.validation, t.rmse, t.baseline_rmse, t.q2, t.p_sign_flip, t.better_than_baseline, t.verdict, t.n_rows, t.n_groups, t.n_parameters, t.n_selected, t.shuffle_n, t.shuffle_median_ratio, t.shuffle_p
@@ -854,29 +895,37 @@ COMMENT ON COLUMN phasewell_store.profiles.n_fields IS 'fields measured, of the 
 
 COMMENT ON COLUMN phasewell_store.profiles.n_fields_expected IS 'fields chosen [1]';
 
-COMMENT ON TABLE phasewell_store.models IS 'potency models that were fitted on the run';
+COMMENT ON TABLE phasewell_store.models IS 'models that were fitted on the run or applied to it';
 
 COMMENT ON COLUMN phasewell_store.models.run_no IS 'number of the run in runs';
 
 COMMENT ON COLUMN phasewell_store.models.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell_store.models.kind IS 'lasso, forest or xgboost';
+COMMENT ON COLUMN phasewell_store.models.applied IS 'whether a finished model was applied to the run, not fitted on it';
 
-COMMENT ON COLUMN phasewell_store.models.seed IS 'seed of the fit [1]';
+COMMENT ON COLUMN phasewell_store.models.kind IS 'lasso, forest, xgboost, elastic_net or ridge; of a network: which';
 
-COMMENT ON COLUMN phasewell_store.models.validation IS 'scheme of the evaluation';
+COMMENT ON COLUMN phasewell_store.models.digest IS 'SHA-256 of its manifest.json, of a network that of its card; it names its files';
 
-COMMENT ON COLUMN phasewell_store.models.definitions IS 'id of the descriptor formulas';
+COMMENT ON COLUMN phasewell_store.models.seed IS 'seed of the fit; null for networks [1]';
 
-COMMENT ON COLUMN phasewell_store.models.pixel_size_um IS 'pixel size of the profile it was fitted on [um]';
+COMMENT ON COLUMN phasewell_store.models.validation IS 'scheme of the evaluation; of a network: the lines it was evaluated on';
 
-COMMENT ON COLUMN phasewell_store.models.n_columns IS 'profile columns it uses [1]';
+COMMENT ON COLUMN phasewell_store.models.definitions IS 'id of the descriptor formulas; null for networks';
 
-COMMENT ON COLUMN phasewell_store.models.n_groups IS 'clones it was fitted on [1]';
+COMMENT ON COLUMN phasewell_store.models.pixel_size_um IS 'pixel size of what it was fitted on; null where bound to none [um]';
+
+COMMENT ON COLUMN phasewell_store.models.n_columns IS 'profile columns it uses; null for networks [1]';
+
+COMMENT ON COLUMN phasewell_store.models.n_groups IS 'clones, or lines, it was fitted on [1]';
 
 COMMENT ON COLUMN phasewell_store.models.training_digest IS 'SHA-256 of what it was fitted on';
 
-COMMENT ON COLUMN phasewell_store.models.parameters IS 'parameters that differ from the preset, as JSON';
+COMMENT ON COLUMN phasewell_store.models.plates IS 'plates it was fitted on; empty where it does not say';
+
+COMMENT ON COLUMN phasewell_store.models.target IS 'column of the plate map that it predicts; null for networks';
+
+COMMENT ON COLUMN phasewell_store.models.parameters IS 'as JSON: parameters that differ from the preset; of a network its recipe';
 
 COMMENT ON COLUMN phasewell_store.models.versions IS 'versions of the libraries, as JSON';
 
@@ -910,7 +959,45 @@ COMMENT ON COLUMN phasewell_store.predictions.reasons IS 'why it does not, joine
 
 COMMENT ON COLUMN phasewell_store.predictions.learned_from IS 'whether the applied model was fitted on this well; null where not applied';
 
-COMMENT ON TABLE phasewell_store.evaluations IS 'errors of the models, beside those of the mean of the other clones';
+COMMENT ON TABLE phasewell_store.applied_scores IS 'scores of wells by networks that were applied to the finished run, one row per class';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.run_no IS 'number of the run in runs';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.well IS 'well, row letter and column number such as B03';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.first_h IS 'first hour that is pooled: that of the profile''s window [h]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.last_h IS 'last hour that is pooled [h]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.n_times IS 'times that are pooled [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.class_name IS 'class of the network; every well has one row per class';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.mean_probability IS 'mean probability of the class over the scored frames; null without one [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.sd_probability IS 'SD (ddof 1) over the scored frames; null below two [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.votes IS 'scored frames whose most probable class this is [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.vote_share IS 'votes / n_scored; null without a scored frame [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.majority IS 'whether the class has the most votes; null without votes or at a tie';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.n_scored IS 'frames scored [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.n_expected IS 'frames expected: fields x times [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.coverage IS 'n_scored / n_expected [1]';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.backend IS 'library that ran the network, with its version';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.precision IS 'f32, bf16 or f16';
+
+COMMENT ON COLUMN phasewell_store.applied_scores.hardware IS 'class of the instruction set, or architecture of the GPU';
+
+COMMENT ON TABLE phasewell_store.evaluations IS 'errors of the models, beside those of the mean of the other clones; if applied, where it learned';
 
 COMMENT ON COLUMN phasewell_store.evaluations.run_no IS 'number of the run in runs';
 
@@ -918,7 +1005,7 @@ COMMENT ON COLUMN phasewell_store.evaluations.model IS 'name of the model: its f
 
 COMMENT ON COLUMN phasewell_store.evaluations.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
-COMMENT ON COLUMN phasewell_store.evaluations.kind IS 'lasso, forest or xgboost';
+COMMENT ON COLUMN phasewell_store.evaluations.kind IS 'lasso, forest, xgboost, elastic_net or ridge';
 
 COMMENT ON COLUMN phasewell_store.evaluations.validation IS 'scheme of the evaluation';
 
@@ -1616,55 +1703,71 @@ COMMENT ON COLUMN phasewell.current_profiles.n_fields IS 'fields measured, of th
 
 COMMENT ON COLUMN phasewell.current_profiles.n_fields_expected IS 'fields chosen [1]';
 
-COMMENT ON VIEW phasewell.models IS 'potency models that were fitted on the run';
+COMMENT ON VIEW phasewell.models IS 'models that were fitted on the run or applied to it';
 
 COMMENT ON COLUMN phasewell.models.run_id IS 'digest of plate, configuration and code';
 
 COMMENT ON COLUMN phasewell.models.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell.models.kind IS 'lasso, forest or xgboost';
+COMMENT ON COLUMN phasewell.models.applied IS 'whether a finished model was applied to the run, not fitted on it';
 
-COMMENT ON COLUMN phasewell.models.seed IS 'seed of the fit [1]';
+COMMENT ON COLUMN phasewell.models.kind IS 'lasso, forest, xgboost, elastic_net or ridge; of a network: which';
 
-COMMENT ON COLUMN phasewell.models.validation IS 'scheme of the evaluation';
+COMMENT ON COLUMN phasewell.models.digest IS 'SHA-256 of its manifest.json, of a network that of its card; it names its files';
 
-COMMENT ON COLUMN phasewell.models.definitions IS 'id of the descriptor formulas';
+COMMENT ON COLUMN phasewell.models.seed IS 'seed of the fit; null for networks [1]';
 
-COMMENT ON COLUMN phasewell.models.pixel_size_um IS 'pixel size of the profile it was fitted on [um]';
+COMMENT ON COLUMN phasewell.models.validation IS 'scheme of the evaluation; of a network: the lines it was evaluated on';
 
-COMMENT ON COLUMN phasewell.models.n_columns IS 'profile columns it uses [1]';
+COMMENT ON COLUMN phasewell.models.definitions IS 'id of the descriptor formulas; null for networks';
 
-COMMENT ON COLUMN phasewell.models.n_groups IS 'clones it was fitted on [1]';
+COMMENT ON COLUMN phasewell.models.pixel_size_um IS 'pixel size of what it was fitted on; null where bound to none [um]';
+
+COMMENT ON COLUMN phasewell.models.n_columns IS 'profile columns it uses; null for networks [1]';
+
+COMMENT ON COLUMN phasewell.models.n_groups IS 'clones, or lines, it was fitted on [1]';
 
 COMMENT ON COLUMN phasewell.models.training_digest IS 'SHA-256 of what it was fitted on';
 
-COMMENT ON COLUMN phasewell.models.parameters IS 'parameters that differ from the preset, as JSON';
+COMMENT ON COLUMN phasewell.models.plates IS 'plates it was fitted on; empty where it does not say';
+
+COMMENT ON COLUMN phasewell.models.target IS 'column of the plate map that it predicts; null for networks';
+
+COMMENT ON COLUMN phasewell.models.parameters IS 'as JSON: parameters that differ from the preset; of a network its recipe';
 
 COMMENT ON COLUMN phasewell.models.versions IS 'versions of the libraries, as JSON';
 
-COMMENT ON VIEW phasewell.current_models IS 'potency models that were fitted on the run; of the current run of every plate';
+COMMENT ON VIEW phasewell.current_models IS 'models that were fitted on the run or applied to it; of the current run of every plate';
 
 COMMENT ON COLUMN phasewell.current_models.run_id IS 'digest of plate, configuration and code';
 
 COMMENT ON COLUMN phasewell.current_models.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
 
-COMMENT ON COLUMN phasewell.current_models.kind IS 'lasso, forest or xgboost';
+COMMENT ON COLUMN phasewell.current_models.applied IS 'whether a finished model was applied to the run, not fitted on it';
 
-COMMENT ON COLUMN phasewell.current_models.seed IS 'seed of the fit [1]';
+COMMENT ON COLUMN phasewell.current_models.kind IS 'lasso, forest, xgboost, elastic_net or ridge; of a network: which';
 
-COMMENT ON COLUMN phasewell.current_models.validation IS 'scheme of the evaluation';
+COMMENT ON COLUMN phasewell.current_models.digest IS 'SHA-256 of its manifest.json, of a network that of its card; it names its files';
 
-COMMENT ON COLUMN phasewell.current_models.definitions IS 'id of the descriptor formulas';
+COMMENT ON COLUMN phasewell.current_models.seed IS 'seed of the fit; null for networks [1]';
 
-COMMENT ON COLUMN phasewell.current_models.pixel_size_um IS 'pixel size of the profile it was fitted on [um]';
+COMMENT ON COLUMN phasewell.current_models.validation IS 'scheme of the evaluation; of a network: the lines it was evaluated on';
 
-COMMENT ON COLUMN phasewell.current_models.n_columns IS 'profile columns it uses [1]';
+COMMENT ON COLUMN phasewell.current_models.definitions IS 'id of the descriptor formulas; null for networks';
 
-COMMENT ON COLUMN phasewell.current_models.n_groups IS 'clones it was fitted on [1]';
+COMMENT ON COLUMN phasewell.current_models.pixel_size_um IS 'pixel size of what it was fitted on; null where bound to none [um]';
+
+COMMENT ON COLUMN phasewell.current_models.n_columns IS 'profile columns it uses; null for networks [1]';
+
+COMMENT ON COLUMN phasewell.current_models.n_groups IS 'clones, or lines, it was fitted on [1]';
 
 COMMENT ON COLUMN phasewell.current_models.training_digest IS 'SHA-256 of what it was fitted on';
 
-COMMENT ON COLUMN phasewell.current_models.parameters IS 'parameters that differ from the preset, as JSON';
+COMMENT ON COLUMN phasewell.current_models.plates IS 'plates it was fitted on; empty where it does not say';
+
+COMMENT ON COLUMN phasewell.current_models.target IS 'column of the plate map that it predicts; null for networks';
+
+COMMENT ON COLUMN phasewell.current_models.parameters IS 'as JSON: parameters that differ from the preset; of a network its recipe';
 
 COMMENT ON COLUMN phasewell.current_models.versions IS 'versions of the libraries, as JSON';
 
@@ -1728,7 +1831,83 @@ COMMENT ON COLUMN phasewell.current_predictions.reasons IS 'why it does not, joi
 
 COMMENT ON COLUMN phasewell.current_predictions.learned_from IS 'whether the applied model was fitted on this well; null where not applied';
 
-COMMENT ON VIEW phasewell.evaluations IS 'errors of the models, beside those of the mean of the other clones';
+COMMENT ON VIEW phasewell.applied_scores IS 'scores of wells by networks that were applied to the finished run, one row per class';
+
+COMMENT ON COLUMN phasewell.applied_scores.run_id IS 'digest of plate, configuration and code';
+
+COMMENT ON COLUMN phasewell.applied_scores.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
+
+COMMENT ON COLUMN phasewell.applied_scores.well IS 'well, row letter and column number such as B03';
+
+COMMENT ON COLUMN phasewell.applied_scores.first_h IS 'first hour that is pooled: that of the profile''s window [h]';
+
+COMMENT ON COLUMN phasewell.applied_scores.last_h IS 'last hour that is pooled [h]';
+
+COMMENT ON COLUMN phasewell.applied_scores.n_times IS 'times that are pooled [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.class_name IS 'class of the network; every well has one row per class';
+
+COMMENT ON COLUMN phasewell.applied_scores.mean_probability IS 'mean probability of the class over the scored frames; null without one [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.sd_probability IS 'SD (ddof 1) over the scored frames; null below two [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.votes IS 'scored frames whose most probable class this is [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.vote_share IS 'votes / n_scored; null without a scored frame [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.majority IS 'whether the class has the most votes; null without votes or at a tie';
+
+COMMENT ON COLUMN phasewell.applied_scores.n_scored IS 'frames scored [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.n_expected IS 'frames expected: fields x times [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.coverage IS 'n_scored / n_expected [1]';
+
+COMMENT ON COLUMN phasewell.applied_scores.backend IS 'library that ran the network, with its version';
+
+COMMENT ON COLUMN phasewell.applied_scores.precision IS 'f32, bf16 or f16';
+
+COMMENT ON COLUMN phasewell.applied_scores.hardware IS 'class of the instruction set, or architecture of the GPU';
+
+COMMENT ON VIEW phasewell.current_applied_scores IS 'scores of wells by networks that were applied to the finished run, one row per class; of the current run of every plate';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.run_id IS 'digest of plate, configuration and code';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.model IS 'name of the model: its folder under models/, or kind and digest of an applied one';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.well IS 'well, row letter and column number such as B03';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.first_h IS 'first hour that is pooled: that of the profile''s window [h]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.last_h IS 'last hour that is pooled [h]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.n_times IS 'times that are pooled [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.class_name IS 'class of the network; every well has one row per class';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.mean_probability IS 'mean probability of the class over the scored frames; null without one [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.sd_probability IS 'SD (ddof 1) over the scored frames; null below two [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.votes IS 'scored frames whose most probable class this is [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.vote_share IS 'votes / n_scored; null without a scored frame [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.majority IS 'whether the class has the most votes; null without votes or at a tie';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.n_scored IS 'frames scored [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.n_expected IS 'frames expected: fields x times [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.coverage IS 'n_scored / n_expected [1]';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.backend IS 'library that ran the network, with its version';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.precision IS 'f32, bf16 or f16';
+
+COMMENT ON COLUMN phasewell.current_applied_scores.hardware IS 'class of the instruction set, or architecture of the GPU';
+
+COMMENT ON VIEW phasewell.evaluations IS 'errors of the models, beside those of the mean of the other clones; if applied, where it learned';
 
 COMMENT ON COLUMN phasewell.evaluations.run_id IS 'digest of plate, configuration and code';
 
@@ -1736,7 +1915,7 @@ COMMENT ON COLUMN phasewell.evaluations.model IS 'name of the model: its folder 
 
 COMMENT ON COLUMN phasewell.evaluations.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
-COMMENT ON COLUMN phasewell.evaluations.kind IS 'lasso, forest or xgboost';
+COMMENT ON COLUMN phasewell.evaluations.kind IS 'lasso, forest, xgboost, elastic_net or ridge';
 
 COMMENT ON COLUMN phasewell.evaluations.validation IS 'scheme of the evaluation';
 
@@ -1766,7 +1945,7 @@ COMMENT ON COLUMN phasewell.evaluations.shuffle_median_ratio IS 'median RMSE / b
 
 COMMENT ON COLUMN phasewell.evaluations.shuffle_p IS 'p value of the real target among the shuffles [1]';
 
-COMMENT ON VIEW phasewell.current_evaluations IS 'errors of the models, beside those of the mean of the other clones; of the current run of every plate';
+COMMENT ON VIEW phasewell.current_evaluations IS 'errors of the models, beside those of the mean of the other clones; if applied, where it learned; of the current run of every plate';
 
 COMMENT ON COLUMN phasewell.current_evaluations.run_id IS 'digest of plate, configuration and code';
 
@@ -1774,7 +1953,7 @@ COMMENT ON COLUMN phasewell.current_evaluations.model IS 'name of the model: its
 
 COMMENT ON COLUMN phasewell.current_evaluations.basis IS 'measured; truth: true descriptors of a simulated plate; applied: a finished model';
 
-COMMENT ON COLUMN phasewell.current_evaluations.kind IS 'lasso, forest or xgboost';
+COMMENT ON COLUMN phasewell.current_evaluations.kind IS 'lasso, forest, xgboost, elastic_net or ridge';
 
 COMMENT ON COLUMN phasewell.current_evaluations.validation IS 'scheme of the evaluation';
 
@@ -1982,16 +2161,20 @@ INSERT INTO phasewell_store.columns (table_name, column_name, position, type, un
 ('profiles', 'n_fields', 11, 'int32', '1', 'fields measured, of the well and hour'),
 ('profiles', 'n_fields_expected', 12, 'int32', '1', 'fields chosen'),
 ('models', 'model', 1, 'string', '', 'name of the model: its folder under models/, or kind and digest of an applied one'),
-('models', 'kind', 2, 'string', '', 'lasso, forest or xgboost'),
-('models', 'seed', 3, 'int64', '1', 'seed of the fit'),
-('models', 'validation', 4, 'string', '', 'scheme of the evaluation'),
-('models', 'definitions', 5, 'string', '', 'id of the descriptor formulas'),
-('models', 'pixel_size_um', 6, 'double', 'um', 'pixel size of the profile it was fitted on'),
-('models', 'n_columns', 7, 'int32', '1', 'profile columns it uses'),
-('models', 'n_groups', 8, 'int32', '1', 'clones it was fitted on'),
-('models', 'training_digest', 9, 'string', '', 'SHA-256 of what it was fitted on'),
-('models', 'parameters', 10, 'string', '', 'parameters that differ from the preset, as JSON'),
-('models', 'versions', 11, 'string', '', 'versions of the libraries, as JSON'),
+('models', 'applied', 2, 'bool', '', 'whether a finished model was applied to the run, not fitted on it'),
+('models', 'kind', 3, 'string', '', 'lasso, forest, xgboost, elastic_net or ridge; of a network: which'),
+('models', 'digest', 4, 'string', '', 'SHA-256 of its manifest.json, of a network that of its card; it names its files'),
+('models', 'seed', 5, 'int64', '1', 'seed of the fit; null for networks'),
+('models', 'validation', 6, 'string', '', 'scheme of the evaluation; of a network: the lines it was evaluated on'),
+('models', 'definitions', 7, 'string', '', 'id of the descriptor formulas; null for networks'),
+('models', 'pixel_size_um', 8, 'double', 'um', 'pixel size of what it was fitted on; null where bound to none'),
+('models', 'n_columns', 9, 'int32', '1', 'profile columns it uses; null for networks'),
+('models', 'n_groups', 10, 'int32', '1', 'clones, or lines, it was fitted on'),
+('models', 'training_digest', 11, 'string', '', 'SHA-256 of what it was fitted on'),
+('models', 'plates', 12, 'list<element: string>', '', 'plates it was fitted on; empty where it does not say'),
+('models', 'target', 13, 'string', '', 'column of the plate map that it predicts; null for networks'),
+('models', 'parameters', 14, 'string', '', 'as JSON: parameters that differ from the preset; of a network its recipe'),
+('models', 'versions', 15, 'string', '', 'versions of the libraries, as JSON'),
 ('predictions', 'model', 1, 'string', '', 'name of the model: its folder under models/, or kind and digest of an applied one'),
 ('predictions', 'basis', 2, 'string', '', 'measured; truth: true descriptors of a simulated plate; applied: a finished model'),
 ('predictions', 'well', 3, 'string', '', 'well, row letter and column number such as B03'),
@@ -2005,9 +2188,26 @@ INSERT INTO phasewell_store.columns (table_name, column_name, position, type, un
 ('predictions', 'inside', 11, 'bool', '', 'whether the model knows wells like this one; null where not applied'),
 ('predictions', 'reasons', 12, 'string', '', 'why it does not, joined by ''; ''; null where inside or not applied'),
 ('predictions', 'learned_from', 13, 'bool', '', 'whether the applied model was fitted on this well; null where not applied'),
+('applied_scores', 'model', 1, 'string', '', 'name of the model: its folder under models/, or kind and digest of an applied one'),
+('applied_scores', 'well', 2, 'string', '', 'well, row letter and column number such as B03'),
+('applied_scores', 'first_h', 3, 'double', 'h', 'first hour that is pooled: that of the profile''s window'),
+('applied_scores', 'last_h', 4, 'double', 'h', 'last hour that is pooled'),
+('applied_scores', 'n_times', 5, 'int32', '1', 'times that are pooled'),
+('applied_scores', 'class_name', 6, 'string', '', 'class of the network; every well has one row per class'),
+('applied_scores', 'mean_probability', 7, 'double', '1', 'mean probability of the class over the scored frames; null without one'),
+('applied_scores', 'sd_probability', 8, 'double', '1', 'SD (ddof 1) over the scored frames; null below two'),
+('applied_scores', 'votes', 9, 'int64', '1', 'scored frames whose most probable class this is'),
+('applied_scores', 'vote_share', 10, 'double', '1', 'votes / n_scored; null without a scored frame'),
+('applied_scores', 'majority', 11, 'bool', '', 'whether the class has the most votes; null without votes or at a tie'),
+('applied_scores', 'n_scored', 12, 'int64', '1', 'frames scored'),
+('applied_scores', 'n_expected', 13, 'int64', '1', 'frames expected: fields x times'),
+('applied_scores', 'coverage', 14, 'double', '1', 'n_scored / n_expected'),
+('applied_scores', 'backend', 15, 'string', '', 'library that ran the network, with its version'),
+('applied_scores', 'precision', 16, 'string', '', 'f32, bf16 or f16'),
+('applied_scores', 'hardware', 17, 'string', '', 'class of the instruction set, or architecture of the GPU'),
 ('evaluations', 'model', 1, 'string', '', 'name of the model: its folder under models/, or kind and digest of an applied one'),
 ('evaluations', 'basis', 2, 'string', '', 'measured; truth: true descriptors of a simulated plate; applied: a finished model'),
-('evaluations', 'kind', 3, 'string', '', 'lasso, forest or xgboost'),
+('evaluations', 'kind', 3, 'string', '', 'lasso, forest, xgboost, elastic_net or ridge'),
 ('evaluations', 'validation', 4, 'string', '', 'scheme of the evaluation'),
 ('evaluations', 'rmse', 5, 'double', 'target', 'root mean squared error over left-out clones'),
 ('evaluations', 'baseline_rmse', 6, 'double', 'target', 'the same of the mean of the other clones'),

@@ -131,7 +131,7 @@ def predict(run: Path, model: Path, *, level: float = 0.9, keep: bool = True, js
     level
         Share of new clones that the jackknife+ interval aims to cover.
     keep
-        Keep what a potency model says in RUN/predictions, for report, exports and databases.
+        Keep what the model says in RUN/predictions, for report, exports and databases.
     """
     from phasewell.runs import predict_wells
     from phasewell.runs.finished.applying import kept_path

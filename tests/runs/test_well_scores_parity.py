@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from phasewell import runs
+from phasewell.cli import main
 from phasewell.config import Config, InferenceConfig, ProfileConfig
 from phasewell.errors import InputError
 from phasewell.inference import make_untrained_model
 from phasewell.manifest import RunManifest
 from phasewell.report import write_report
-from phasewell.tables import open_results
+from phasewell.tables import export, open_results
 from phasewell.tables.parts import find_parts
 from phasewell.tables.well_scores import read_plate_scores
 
@@ -87,3 +90,39 @@ def test_runs_without_a_model_have_no_scores_of_wells(make_config: Make) -> None
     assert json.loads((plain / "manifest.json").read_text())["scored_by"] is None
     with pytest.raises(InputError, match="without a model"):
         read_plate_scores([*find_parts(plain / "parts" / "scores")])
+
+
+def test_a_network_applied_to_a_finished_run_is_kept_and_shown(
+    make_config: Make, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `predict` says of a run that had no network equals the scores of a run that has it, wherever it is read."""
+    section = InferenceConfig(precision="f32", backend="torch")
+    config = make_config("bare").model_copy(update={"inference": section})
+    folder = runs.run(config).folder
+    assert main(["predict", str(folder), str(network), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    path = Path(printed["kept"])
+    assert [each.name for each in (folder / "predictions").iterdir()] == [path.name]
+    before = path.read_bytes()
+    runs.predict_wells(folder, network)
+    assert path.read_bytes() == before
+    with_it = make_config("scored").model_copy(update={"inference": section.model_copy(update={"model": network})})
+    expected = open_results(runs.run(with_it).folder).pooled_scores("well_scores")
+    assert expected is not None
+    found = {each.stem: each for each in export(folder, "parquet", tmp_path, runs.plate_of(folder))}
+    rows = pq.read_table(found["applied_scores"]).to_pylist()
+    assert [{**row, "plate": "p"} for row in expected.to_pylist()] == [
+        {"plate": "p"} | {name: row[name] for name in expected.column_names if name != "plate"} for row in rows
+    ]
+    (model,) = pq.read_table(found["models"]).to_pylist()
+    assert (model["model"], model["applied"], model["kind"], model["target"]) == (path.stem, True, "densenet13", None)
+    assert model["digest"] == hashlib.sha256((network / "model.json").read_bytes()).hexdigest()
+    page = write_report(folder).read_text()
+    assert "No network scored the frames of this run." in page
+    assert f"densenet13 {model['digest'][:6]} was applied to this finished run (its card names no plate)" in page
+    assert open_results(folder).manifest.scored_by is None
+    manifest = folder / "manifest.json"
+    document = json.loads(manifest.read_bytes()) | {"plate_digest": "0" * 64}
+    manifest.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="has changed since the run"):
+        runs.predict_wells(folder, network)

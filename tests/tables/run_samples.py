@@ -12,7 +12,7 @@ from phasewell.cells import DEFINITIONS_ID, Cells
 from phasewell.descriptors import build_profile, field_moments
 from phasewell.manifest import PartEntry, RunManifest, canonical_json
 from phasewell.plate import FrameKey
-from phasewell.tables.applied import AppliedModel, applied_path
+from phasewell.tables.applied import AnyApplied, AppliedModel, AppliedNetwork, applied_path
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import FieldRow, PartFile, make_part, part_bytes, write_part
 from phasewell.tables.profile_file import PROFILE_FILE, make_profile_table
@@ -151,13 +151,42 @@ def applied_model(run_id: str, wells: Sequence[str], **changes: Any) -> AppliedM
     document: dict[str, Any] = {
         "run_id": run_id, "kind": "lasso", "digest": "ab12" * 16, "training_digest": "cd" * 32, "definitions": "d-1",
         "plates": ("other <plate>",), "target": "potency", "group": "clone", "window_h": (6.0, 12.0), "n_wells": 12,
-        "n_groups": 6, "rmse": 1.0, "baseline_rmse": 2.0, "q2": 0.75, "baseline": 9.0, "level": 0.8,
+        "n_groups": 6, "rmse": 1.0, "baseline_rmse": 2.0, "q2": 0.75, "baseline": 9.0, "level": 0.8, "seed": 3,
+        "pixel_size_um": 0.87, "n_columns": 24, "n_selected": 4, "validation": "leave one clone out",
+        "p_sign_flip": 0.03125, "better_than_baseline": True, "verdict": "better than the mean of the other clones",
+        "parameters": {"n_alphas": 50}, "versions": {"phasewell": "1.0"},
         "sentence": "jackknife+ over 6 clones: aims at 80%, guarantees 60% of new clones", "wells": rows,
     }  # fmt: skip
     return AppliedModel.model_validate(document | changes)
 
 
-def keep_applied(folder: Path, applied: AppliedModel) -> Path:
+def applied_network(run_id: str, wells: Sequence[str], **changes: Any) -> AppliedNetwork:
+    """Return what a network of another plate says of wells: no frame scored, a tie, then a majority."""
+    said: list[dict[str, Any]] = [
+        {"n_scored": 0, "mean": (None, None), "sd": (None, None), "votes": (0, 0), "majority": None},
+        {"n_scored": 2, "mean": (0.5, 0.5), "sd": (0.25, 0.25), "votes": (1, 1), "majority": None},
+        {"n_scored": 3, "mean": (0.25, 0.75), "sd": (0.125, 0.125), "votes": (1, 2), "majority": 1},
+    ]
+    rows = []
+    for place, well in enumerate(wells):
+        one = said[min(place, 2)]
+        for i, name in enumerate(("low", "high")):
+            row = {"well": well, "first_h": 6.0, "last_h": 12.0, "n_times": 2, "class_name": name, "n_expected": 4}
+            row |= {"mean_probability": one["mean"][i], "sd_probability": one["sd"][i], "votes": one["votes"][i]}
+            row["vote_share"] = one["votes"][i] / one["n_scored"] if one["n_scored"] else None
+            row["majority"] = None if one["majority"] is None else one["majority"] == i
+            rows.append(row | {"n_scored": one["n_scored"], "coverage": one["n_scored"] / 4})
+    document: dict[str, Any] = {
+        "run_id": run_id, "kind": "densenet13", "digest": "12ab" * 16, "training_digest": "ef" * 32,
+        "plates": ("other <plate>",), "n_groups": 5, "pixel_size_um": 0.87, "classes": ("low", "high"),
+        "pretrained": False, "origin": f"He initialisation {EVIL}", "recipe": {"epochs": 3}, "evaluated_on": "test",
+        "code_version": "1.0", "backend": "openvino 1", "precision": "f32", "hardware": "avx2", "mode": "offset",
+        "scores": rows,
+    }  # fmt: skip
+    return AppliedNetwork.model_validate(document | changes)
+
+
+def keep_applied(folder: Path, applied: AnyApplied) -> Path:
     """Write it where `phasewell predict` keeps it, and return the file."""
     path = applied_path(folder, applied.name)
     path.parent.mkdir(exist_ok=True)

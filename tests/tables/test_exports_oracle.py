@@ -226,7 +226,7 @@ def test_json_documents_say_everything_of_a_well(run_dir: Path, plate: Plate, tm
         jsonschema.validate(documents[well], schema, jsonschema.Draft202012Validator)
     with pytest.raises(jsonschema.ValidationError, match="additional"):
         jsonschema.validate(documents["A01"] | {"more": 1}, schema, jsonschema.Draft202012Validator)
-    assert all(d["document"] == "phasewell-well-2" and d["run_id"] == "cd" * 32 for d in documents.values())
+    assert all(d["document"] == "phasewell-well-3" and d["run_id"] == "cd" * 32 for d in documents.values())
     assert {well: documents[well]["annotations"] for well in WELLS} == MAP
     assert documents["B01"]["frames"] == {
         "expected": 6, "processed": 5, "quarantined": 1, "missing": 0, "reasons": {EVIL: 1},

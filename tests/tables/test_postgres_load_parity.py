@@ -21,7 +21,7 @@ from phasewell.tables.postgres.loading import LoadReport
 from phasewell.tables.relations import table_batches
 from phasewell.tables.schema import TABLES, arrow_schema
 from postgres_server import Server
-from run_samples import write_models
+from run_samples import applied_model, applied_network, keep_applied, write_models
 
 SAMPLE = Sample()
 
@@ -30,6 +30,8 @@ SAMPLE = Sample()
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_database_run(tmp_path_factory.mktemp("load") / "run", SAMPLE)
     write_models(folder)
+    keep_applied(folder, applied_model(SAMPLE.run_id, SAMPLE.wells))
+    keep_applied(folder, applied_network(SAMPLE.run_id, SAMPLE.wells))
     return folder
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from phasewell.potency.assessment import MOST_GROUPS
 from phasewell.report.blocks import Block, Cell, Column, Figure, Fold, Paragraph, Table
 from phasewell.report.evaluations import TITLES
-from phasewell.report.theme import ACCENT, PAGE_WIDTH, WARNING, inline, plain, to_spec
+from phasewell.report.theme import ACCENT, PAGE_WIDTH, WARNING, as_letters, inline, plain, to_spec
 
 if TYPE_CHECKING:
     from phasewell.report.content import Content
@@ -21,9 +21,9 @@ def applied_blocks(content: Content) -> list[Block]:
     """Return the blocks for the section about potency models; none where no model was applied."""
     found = content.applied
     blocks: list[Block] = []
-    if found.models:
+    if found.potency:
         blocks.append(_overview(content))
-    for model in found.models:
+    for model in found.potency:
         blocks += _of_model(content, model)
     if found.stale:
         blocks.append(Paragraph(found.say_stale(), "warning"))
@@ -61,7 +61,7 @@ def panel_lines(content: Content) -> tuple[dict[str, list[list[Any]]], list[str]
     """Return per well the lines [model, target, measured, predicted, from, to] of the panel, and a note per model."""
     lines: dict[str, list[list[Any]]] = {}
     notes = []
-    for model in content.applied.models:
+    for model in content.applied.potency:
         notes.append(f"{title(model)}: predicted by {origin(content, model)}; {model.sentence}.")
         for well in model.wells:
             name = f"{title(model)}, {origin(content, model)}"
@@ -90,13 +90,13 @@ def _overview(content: Content) -> Table:
     ]
     columns += [Column("Outside", "d", "Wells here"), Column("Learned from", "d", "Wells here")]
     rows: list[list[Cell]] = []
-    for model in content.applied.models:
+    for model in content.applied.potency:
         outside = sum(not well.inside and not well.learned_from for well in model.wells)
         learned = sum(well.learned_from for well in model.wells)
         row: list[Cell] = [model.name, ", ".join(model.plates) or None, model.n_wells, model.n_groups]
         rows.append([*row, model.rmse, model.baseline_rmse, model.q2, outside, learned])
     note = "The validation was made where the model learned: it says nothing of another donor, microscope or medium."
-    own = any(content.plate.name in model.plates for model in content.applied.models)
+    own = any(content.plate.name in model.plates for model in content.applied.potency)
     caption = "Predicted by models that were applied to this run" if own else "Predicted by models from another plate"
     return Table(caption, columns, rows, note)
 
@@ -117,7 +117,7 @@ def _of_model(content: Content, model: AppliedModel) -> list[Block]:
         words = f"Predicted {model.target} of {len(shown)} wells with intervals, by {origin(content, model)}"
         titles = {"low": f"From ({model.target})", "high": f"To ({model.target})"}
         chart = _chart(content, model, shown)
-        name = f"applied-{model.kind.replace('_', '-')}-{_letters(model.digest)}"
+        name = f"applied-{model.kind.replace('_', '-')}-{as_letters(model.digest)}"
         blocks.append(Figure(name, to_spec(chart, words, 3 * len(shown), titles), caption))
     columns = [Column("Well"), Column(f"Predicted {model.target}", ".2f"), Column("From", ".2f"), Column("To", ".2f")]
     outside = [well for well in model.wells if not well.inside and not well.learned_from]
@@ -133,11 +133,6 @@ def _of_model(content: Content, model: AppliedModel) -> list[Block]:
 
 def _cells(model: AppliedModel, well: AppliedWell) -> list[Cell]:
     return [well.well, well.predicted, *ends(model, well)]
-
-
-def _letters(digest: str) -> str:
-    """Return the first digits of a digest as letters: a figure's name is made of lower-case letters and hyphens."""
-    return "".join(chr(ord("a") + int(digit, 16)) for digit in digest[:8])
 
 
 def _chart(content: Content, model: AppliedModel, shown: list[AppliedWell]) -> Any:

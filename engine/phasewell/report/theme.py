@@ -99,6 +99,11 @@ def hour_text(hour: float) -> str:
     return f"{hour:.2f}".rstrip("0").rstrip(".")
 
 
+def as_letters(digest: str) -> str:
+    """Return the first digits of a digest as letters: a figure's name is made of lower-case letters and hyphens."""
+    return "".join(chr(ord("a") + int(digit, 16)) for digit in digest[:8])
+
+
 def plain(value: Any, digits: int = 5) -> Any:
     """Return a JSON value: None for NaN and infinities, floats rounded to `digits` significant digits."""
     if value is None or isinstance(value, str | bool):

@@ -12,6 +12,7 @@ from phasewell.report.blocks import WellBrowser
 from phasewell.report.checks import REASONS
 from phasewell.report.measures import field_spread
 from phasewell.report.theme import ACCENT, CATEGORIES, WARNING, hour_text, inline, plain, to_spec
+from phasewell.report.well_scores import PooledScores, applied_title, pooled_scores
 
 if TYPE_CHECKING:
     from phasewell.report.contact_sheets import PictureFolder, Sheet
@@ -123,9 +124,12 @@ def _predictions(content: Content) -> dict[str, Any]:
     notes += said
     for well_name, lines in applied.items():
         wells.setdefault(well_name, []).extend(lines)
-    scores = content.scores
-    if scores is not None:
-        name = str(scores.scored_by.get("network", "network"))
+    scored: list[tuple[str, PooledScores]] = [
+        (applied_title(network), pooled_scores(network)) for network in content.applied.networks
+    ]
+    if content.scores is not None:
+        scored.insert(0, (str(content.scores.scored_by.get("network", "network")), content.scores))
+    for name, scores in scored:
         notes.append(
             f"{name}: mean probability over the scored frames; from and to are one SD over frames, which is no "
             "interval for a new well."

@@ -23,13 +23,14 @@ from phasewell.report.blocks import (
     Table,
 )
 from phasewell.report.measures import Measure
-from phasewell.report.theme import CATEGORIES, PAGE_WIDTH, hour_text, inline, plain, to_spec
+from phasewell.report.theme import CATEGORIES, PAGE_WIDTH, as_letters, hour_text, inline, plain, to_spec
 from phasewell.tables.well_scores import HOUR_SCORES, WELL_SCORES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from phasewell.report.content import Content
+    from phasewell.tables.applied import AppliedNetwork
     from phasewell.tables.results import Results
 
 BINS = 20
@@ -54,24 +55,30 @@ class WellScore:
 
 
 @dataclass(frozen=True)
-class RunScores:
+class PooledScores:
+    """What a network says of every well, and who it is."""
+
+    scored_by: Mapping[str, Any]
+    classes: tuple[str, ...]
+    wells: tuple[WellScore, ...]
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The classes that figures show, as places: the second of two, which says all, else the first few."""
+        return (1,) if len(self.classes) == 2 else tuple(range(min(_MAPS, len(self.classes))))
+
+
+@dataclass(frozen=True)
+class RunScores(PooledScores):
     """The scores of a run. `hourly` (classes, wells, hours) float64 are mean probabilities, NaN where undefined.
 
     `histogram` counts scored frames, (wells, classes, bins) over probabilities 0 to 1 in `BINS` equal bins.
     `unscored` counts frames by the reason why they have no score.
     """
 
-    scored_by: Mapping[str, Any]
-    classes: tuple[str, ...]
-    wells: tuple[WellScore, ...]
     hourly: NDArray[np.float64]
     histogram: NDArray[np.int64]
     unscored: Mapping[str, int]
-
-    @property
-    def shown(self) -> tuple[int, ...]:
-        """The classes that figures show, as places: the second of two, which says all, else the first few."""
-        return (1,) if len(self.classes) == 2 else tuple(range(min(_MAPS, len(self.classes))))
 
     def measures(self) -> tuple[Measure, ...]:
         """Return the mean probability per well and hour of the classes that are shown."""
@@ -88,8 +95,7 @@ def read_scores(results: Results) -> RunScores | None:
         return None
     info = results.plate_info
     classes = tuple(dict.fromkeys(str(name) for name in pooled.column("class_name").to_pylist()))
-    rows = pooled.to_pylist()
-    wells = tuple(_well(rows[i : i + len(classes)]) for i in range(0, len(rows), len(classes)))
+    wells = _wells(pooled.to_pylist(), len(classes))
     means = [np.nan if value is None else value for value in hourly.column("mean_probability").to_pylist()]
     shape = (len(info.wells), len(info.times), len(classes))
     histogram, unscored = _frame_histogram(results, info.wells, classes)
@@ -101,6 +107,16 @@ def read_scores(results: Results) -> RunScores | None:
         histogram=histogram,
         unscored=unscored,
     )
+
+
+def pooled_scores(network: AppliedNetwork) -> PooledScores:
+    """Return the scores of a network that was applied to the run."""
+    rows = [score.model_dump() for score in network.scores]
+    return PooledScores(network.scored_by, network.classes, _wells(rows, len(network.classes)))
+
+
+def _wells(rows: Sequence[Mapping[str, Any]], n_classes: int) -> tuple[WellScore, ...]:
+    return tuple(_well(rows[i : i + n_classes]) for i in range(0, len(rows), n_classes))
 
 
 def _well(rows: Sequence[Mapping[str, Any]]) -> WellScore:
@@ -140,14 +156,16 @@ def network_scores(content: Content) -> Section:
     scores = content.scores
     title = "Network scores"
     if scores is None:
-        return Section("scores", title, [Paragraph("No network scored the frames of this run.", "note")])
-    pretrained = scores.scored_by.get("pretrained")
-    blocks: list[Block] = [Facts(_facts(scores))]
-    if pretrained is False:
-        text = f"The network began from random weights, not from other pictures ({scores.scored_by.get('origin', '')})."
-        blocks.append(Paragraph(text, "note"))
-    blocks += [_maps(scores), _histogram(content, scores), _table(content, scores), _who(scores)]
-    first = scores.wells[0]
+        blocks: list[Block] = [Paragraph("No network scored the frames of this run.", "note")]
+    else:
+        blocks = [Facts(_facts(scores)), *_beginning(scores), _maps(scores, "score-maps")]
+        blocks += [_histogram(content, scores), _table(content, scores), _who(scores)]
+    for network in content.applied.networks:
+        blocks += _applied(content, network)
+    found = scores or next(map(pooled_scores, content.applied.networks), None)
+    if found is None:
+        return Section("scores", title, blocks)
+    first = found.wells[0]
     span = "–".join(hour_text(hour) for hour in dict.fromkeys((first.first_h, first.last_h)))
     lead = (
         "A frame's score is the probability that the network gives to each class. A well's score is the mean over its "
@@ -155,6 +173,29 @@ def network_scores(content: Content) -> Section:
         "class. Coverage is the share of expected frames that were scored."
     )
     return Section("scores", title, blocks, lead)
+
+
+def applied_title(network: AppliedNetwork) -> str:
+    """Return an applied network in words: which, and the first digits of its digest."""
+    return f"{network.kind} {network.digest[:6]}"
+
+
+def _applied(content: Content, network: AppliedNetwork) -> list[Block]:
+    """Return what a network that was applied to the finished run says of its wells, apart from the run's own."""
+    scores, name = pooled_scores(network), applied_title(network)
+    learned = f"learned from {', '.join(network.plates)}" if network.plates else "its card names no plate"
+    text = f"{name} was applied to this finished run ({learned}); it scored frames again, and no part of the run."
+    blocks: list[Block] = [Paragraph(text), *_beginning(scores)]
+    if any(value is not None for well in scores.wells for value in well.mean):
+        blocks.append(_maps(scores, f"applied-scores-{as_letters(network.digest)}"))
+    return [*blocks, Fold(f"Every well, as {name} scores it", [_table(content, scores), _who(scores)])]
+
+
+def _beginning(scores: PooledScores) -> list[Block]:
+    if scores.scored_by.get("pretrained") is not False:
+        return []
+    text = f"The network began from random weights, not from other pictures ({scores.scored_by.get('origin', '')})."
+    return [Paragraph(text, "note")]
 
 
 def _facts(scores: RunScores) -> list[Fact]:
@@ -178,7 +219,7 @@ def _pretrained(scores: RunScores) -> str:
     return "" if known is None else f"pretrained: {str(known).lower()}"
 
 
-def _maps(scores: RunScores) -> Figure:
+def _maps(scores: PooledScores, name: str) -> Figure:
     wells = tuple(well.well for well in scores.wells)
 
     def measure(title: str, unit: str, values: Sequence[float | None]) -> Measure:
@@ -195,7 +236,7 @@ def _maps(scores: RunScores) -> Figure:
     words = f"Heat maps of {len(wells)} wells: " + ", ".join(item.title for item, _, _ in chosen)
     caption = "Scores of wells. Grey: no frame was scored. The colours span the wells, from 0."
     chart = plate_maps.plate_maps(wells, chosen, PAGE_WIDTH)
-    return Figure("score-maps", to_spec(chart, words, 3 * len(wells)), caption)
+    return Figure(name, to_spec(chart, words, 3 * len(wells)), caption)
 
 
 def _groups(content: Content) -> tuple[str, tuple[str, ...]]:
@@ -251,7 +292,7 @@ def _histogram(content: Content, scores: RunScores) -> Figure:
     return Figure("score-histogram", to_spec(alt.hconcat(*charts), words, len(rows)), caption)
 
 
-def _table(content: Content, scores: RunScores) -> Block:
+def _table(content: Content, scores: PooledScores) -> Block:
     known = [name for name in ("line", "class") if any(v is not None for v in content.plate.annotation(name))]
     columns = [Column("Well"), *(Column(name) for name in known)]
     for place in scores.shown:
@@ -273,7 +314,7 @@ def _table(content: Content, scores: RunScores) -> Block:
     return table if len(rows) <= _OPEN_TABLE_ROWS else Fold(f"Table of the scores of {len(rows)} wells", [table])
 
 
-def _who(scores: RunScores) -> Block:
+def _who(scores: PooledScores) -> Block:
     by = scores.scored_by
     names = ("origin", "model_sha256", "backend", "precision", "hardware", "mode")
     titles = ("Weights", "Model (SHA-256 of its card)", "Backend", "Precision", "Hardware", "Brightness adjustment")

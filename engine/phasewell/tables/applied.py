@@ -1,16 +1,16 @@
 """What models said of a run that they were applied to: RUN/predictions/<model>.json, one document per model.
 
-A document belongs to the run whose id it holds. When the folder came to hold another run it is stale: it is named, and
-nothing in it is shown.
+A potency model predicts a number per well, a network a class with its probabilities. A document belongs to the run
+whose id it holds. When the folder came to hold another run it is stale: it is named, and nothing in it is shown.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from phasewell.errors import InputError
 
@@ -25,44 +25,19 @@ class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class AppliedWell(_Kept):
-    """One well, in units of the target: None is undefined, or an end that is infinite or was not made."""
+class _Document(_Kept):
+    """What the documents of all models say: whose they are, and where the model comes from.
 
-    well: str
-    predicted: float | None
-    low: float | None
-    high: float | None
-    inside: bool
-    reasons: tuple[str, ...]
-    learned_from: bool
-
-
-class AppliedModel(_Kept):
-    """A model, how well it does on clones that it did not see, and what it says of every well of a run.
-
-    `digest` is the SHA-256 of the model's manifest.json, which holds the digests of its files. `baseline` is the mean
-    target of the wells it learned from. `target` and `group` name columns of the plate map.
+    `digest` is the SHA-256 of the model's manifest.json or of a network's card: both hold the digests of its files.
     """
 
-    document: Literal["phasewell-predictions-1"] = "phasewell-predictions-1"
     run_id: str
-    kind: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+    kind: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]  # of a network: which
     digest: _Digest
-    training_digest: str
-    definitions: str
+    training_digest: str | None  # SHA-256 of what it learned from; None where it does not say
     plates: tuple[str, ...]  # learned from; empty where the model does not say
-    target: str
-    group: str
-    window_h: tuple[float, float]
-    n_wells: int
-    n_groups: int
-    rmse: float
-    baseline_rmse: float
-    q2: float
-    baseline: float
-    level: float
-    sentence: str
-    wells: tuple[AppliedWell, ...]
+    n_groups: int | None  # clones or lines learned from; None where it does not say
+    pixel_size_um: float | None  # None: bound to no scale
 
     @property
     def name(self) -> str:
@@ -75,11 +50,112 @@ class AppliedModel(_Kept):
         return (text + "\n").encode()
 
 
+class AppliedWell(_Kept):
+    """One well, in units of the target: None is undefined, or an end that is infinite or was not made."""
+
+    well: str
+    predicted: float | None
+    low: float | None
+    high: float | None
+    inside: bool
+    reasons: tuple[str, ...]
+    learned_from: bool
+
+
+class AppliedModel(_Document):
+    """A potency model, how well it does on clones that it did not see, and what it says of every well of a run.
+
+    `baseline` is the mean target of the wells it learned from. `target` and `group` name columns of the plate map.
+    """
+
+    document: Literal["phasewell-predictions-2"] = "phasewell-predictions-2"
+    training_digest: str
+    definitions: str
+    pixel_size_um: float
+    seed: int
+    parameters: dict[str, Any]
+    versions: dict[str, str]
+    target: str
+    group: str
+    window_h: tuple[float, float]
+    n_wells: int
+    n_groups: int
+    n_columns: int  # of the profile that it uses
+    validation: str
+    rmse: float
+    baseline_rmse: float
+    q2: float
+    p_sign_flip: float
+    better_than_baseline: bool
+    verdict: str
+    n_selected: int | None  # columns with a coefficient other than 0; None where the kind does not choose
+    baseline: float
+    level: float
+    sentence: str
+    wells: tuple[AppliedWell, ...]
+
+
+class AppliedScore(_Kept):
+    """One well and class, as in the table `well_scores`."""
+
+    well: str
+    first_h: float
+    last_h: float
+    n_times: int
+    class_name: str
+    mean_probability: float | None
+    sd_probability: float | None
+    votes: int
+    vote_share: float | None
+    majority: bool | None
+    n_scored: int
+    n_expected: int
+    coverage: float
+
+
+class AppliedNetwork(_Document):
+    """A network, who ran it, and its scores of every well of a run: one row per well and class, in plate order."""
+
+    document: Literal["phasewell-network-scores-1"] = "phasewell-network-scores-1"
+    classes: tuple[str, ...]
+    pretrained: bool
+    origin: str  # what the weights are, in the words of its card
+    recipe: dict[str, Any] | None  # of its training; None where it does not say
+    evaluated_on: str | None  # which lines its evaluation rests on; None without one
+    code_version: str | None  # that trained it
+    backend: str
+    precision: str
+    hardware: str
+    mode: str  # of the brightness adjustment
+    scores: tuple[AppliedScore, ...]
+
+    @property
+    def scored_by(self) -> dict[str, Any]:
+        """Who scored and what the card says, as the manifest of a run that it scored has it."""
+        names = ("backend", "precision", "hardware", "mode", "pretrained", "origin")
+        found = {name: getattr(self, name) for name in names}
+        return {"network": self.kind, "model_sha256": self.digest, **found, "classes": list(self.classes)}
+
+
+AnyApplied = AppliedModel | AppliedNetwork
+_DOCUMENT: TypeAdapter[AnyApplied] = TypeAdapter(Annotated[AnyApplied, Field(discriminator="document")])
+
+
 class Applied(NamedTuple):
     """The documents of a run folder: those of its run, and the names of those of a run that is no longer there."""
 
-    models: tuple[AppliedModel, ...] = ()
+    models: tuple[AnyApplied, ...] = ()
     stale: tuple[str, ...] = ()
+
+    @property
+    def potency(self) -> tuple[AppliedModel, ...]:
+        """The potency models."""
+        return tuple(model for model in self.models if isinstance(model, AppliedModel))
+
+    @property
+    def networks(self) -> tuple[AppliedNetwork, ...]:
+        """The networks."""
+        return tuple(model for model in self.models if isinstance(model, AppliedNetwork))
 
     def say_stale(self) -> str:
         """Return a sentence on what is not shown; empty when nothing is stale."""
@@ -117,9 +193,9 @@ def read_applied(run_dir: Path, run_id: str) -> Applied:
     return Applied(tuple(models), tuple(stale))
 
 
-def _read(path: Path) -> AppliedModel:
+def _read(path: Path) -> AnyApplied:
     try:
-        found = AppliedModel.model_validate_json(path.read_bytes())
+        found = _DOCUMENT.validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
     except ValidationError as error:
@@ -128,6 +204,10 @@ def _read(path: Path) -> AppliedModel:
         raise InputError(f"{path}: no predictions of a model ({place}: {first['msg']}); {REMEDY}") from error
     if path.stem != found.name:
         raise InputError(f"{path}: holds the predictions of {found.name}; {REMEDY}")
-    if len({row.well for row in found.wells}) < len(found.wells):
+    if isinstance(found, AppliedModel):
+        rows = [(row.well, "") for row in found.wells]
+    else:
+        rows = [(row.well, row.class_name) for row in found.scores]
+    if len(set(rows)) < len(rows):
         raise InputError(f"{path}: holds a well twice; {REMEDY}")
     return found

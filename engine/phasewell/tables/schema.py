@@ -23,6 +23,7 @@ class Column(NamedTuple):
 
 
 _TEXT, _INT, _LONG, _REAL, _BOOL = pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.bool_()
+_TEXTS = pa.list_(pa.field("element", _TEXT))
 
 _PLATE = Column("plate", _TEXT, "", "name of the plate")
 _WELL = Column("well", _TEXT, "", "well, row letter and column number such as B03")
@@ -56,6 +57,18 @@ _POOLED = (
     Column("n_scored", _LONG, "1", "frames scored"),
     Column("n_expected", _LONG, "1", "frames expected: fields x times"),
     Column("coverage", _REAL, "1", "n_scored / n_expected"),
+)
+
+_SPAN = (
+    Column("first_h", _REAL, "h", "first hour that is pooled: that of the profile's window"),
+    Column("last_h", _REAL, "h", "last hour that is pooled"),
+    Column("n_times", _INT, "1", "times that are pooled"),
+)
+
+_SCORED_BY = (
+    Column("backend", _TEXT, "", "library that ran the network, with its version"),
+    Column("precision", _TEXT, "", "f32, bf16 or f16"),
+    Column("hardware", _TEXT, "", "class of the instruction set, or architecture of the GPU"),
 )
 
 TABLES: dict[str, tuple[Column, ...]] = {
@@ -111,7 +124,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("true_time_h", _REAL, "h", "true hour where the source says it"),
         Column("status", _TEXT, "", "processed, quarantined or missing"),
         Column("reason", _TEXT, "", "why the frame was not processed"),
-        Column("flags", pa.list_(pa.field("element", _TEXT)), "", "marks that did not take the frame out"),
+        Column("flags", _TEXTS, "", "marks that did not take the frame out"),
         Column("frame_sha256", _TEXT, "", "SHA-256 of the stored pixels"),
         Column("n_cells", _INT, "1", "cells measured; null where the frame was not processed"),
         *_QUALITY,
@@ -159,19 +172,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("logit", _REAL, "1", "output of the network for the class; null where the frame was not scored"),
         Column("probability", _REAL, "1", "softmax of the logits over the classes"),
         Column("model_sha256", _TEXT, "", "digest of the model's card, which names the digests of its files"),
-        Column("backend", _TEXT, "", "library that ran the network, with its version"),
-        Column("precision", _TEXT, "", "f32, bf16 or f16"),
-        Column("hardware", _TEXT, "", "class of the instruction set, or architecture of the GPU"),
+        *_SCORED_BY,
     ),
     "hour_scores": (_PLATE, _WELL, _TIME, _TIME_H, *_POOLED),
-    "well_scores": (
-        _PLATE,
-        _WELL,
-        Column("first_h", _REAL, "h", "first hour that is pooled: that of the profile's window"),
-        Column("last_h", _REAL, "h", "last hour that is pooled"),
-        Column("n_times", _INT, "1", "times that are pooled"),
-        *_POOLED,
-    ),
+    "well_scores": (_PLATE, _WELL, *_SPAN, *_POOLED),
     "profiles": (
         _PLATE,
         _WELL,
@@ -188,15 +192,19 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "models": (
         _MODEL,
-        Column("kind", _TEXT, "", "lasso, forest or xgboost"),
-        Column("seed", _LONG, "1", "seed of the fit"),
-        Column("validation", _TEXT, "", "scheme of the evaluation"),
-        Column("definitions", _TEXT, "", "id of the descriptor formulas"),
-        Column("pixel_size_um", _REAL, "um", "pixel size of the profile it was fitted on"),
-        Column("n_columns", _INT, "1", "profile columns it uses"),
-        Column("n_groups", _INT, "1", "clones it was fitted on"),
+        Column("applied", _BOOL, "", "whether a finished model was applied to the run, not fitted on it"),
+        Column("kind", _TEXT, "", "lasso, forest, xgboost, elastic_net or ridge; of a network: which"),
+        Column("digest", _TEXT, "", "SHA-256 of its manifest.json, of a network that of its card; it names its files"),
+        Column("seed", _LONG, "1", "seed of the fit; null for networks"),
+        Column("validation", _TEXT, "", "scheme of the evaluation; of a network: the lines it was evaluated on"),
+        Column("definitions", _TEXT, "", "id of the descriptor formulas; null for networks"),
+        Column("pixel_size_um", _REAL, "um", "pixel size of what it was fitted on; null where bound to none"),
+        Column("n_columns", _INT, "1", "profile columns it uses; null for networks"),
+        Column("n_groups", _INT, "1", "clones, or lines, it was fitted on"),
         Column("training_digest", _TEXT, "", "SHA-256 of what it was fitted on"),
-        Column("parameters", _TEXT, "", "parameters that differ from the preset, as JSON"),
+        Column("plates", _TEXTS, "", "plates it was fitted on; empty where it does not say"),
+        Column("target", _TEXT, "", "column of the plate map that it predicts; null for networks"),
+        Column("parameters", _TEXT, "", "as JSON: parameters that differ from the preset; of a network its recipe"),
         Column("versions", _TEXT, "", "versions of the libraries, as JSON"),
     ),
     "predictions": (
@@ -214,10 +222,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("reasons", _TEXT, "", "why it does not, joined by '; '; null where inside or not applied"),
         Column("learned_from", _BOOL, "", "whether the applied model was fitted on this well; null where not applied"),
     ),
+    "applied_scores": (_MODEL, _WELL, *_SPAN, *_POOLED, *_SCORED_BY),
     "evaluations": (
         _MODEL,
         _BASIS,
-        Column("kind", _TEXT, "", "lasso, forest or xgboost"),
+        Column("kind", _TEXT, "", "lasso, forest, xgboost, elastic_net or ridge"),
         Column("validation", _TEXT, "", "scheme of the evaluation"),
         Column("rmse", _REAL, "target", "root mean squared error over left-out clones"),
         Column("baseline_rmse", _REAL, "target", "the same of the mean of the other clones"),
@@ -256,9 +265,10 @@ TABLE_DESCRIPTIONS = {
     "hour_scores": "scores pooled over the frames of a well at one time",
     "well_scores": "scores pooled over the frames of a well",
     "profiles": "mean and SD of every descriptor per well and hour",
-    "models": "potency models that were fitted on the run",
+    "models": "models that were fitted on the run or applied to it",
     "predictions": "what models that never saw a clone say of its wells, and what applied models say",
-    "evaluations": "errors of the models, beside those of the mean of the other clones",
+    "applied_scores": "scores of wells by networks that were applied to the finished run, one row per class",
+    "evaluations": "errors of the models, beside those of the mean of the other clones; if applied, where it learned",
     "columns": "every column of every table with type, unit and meaning",
 }
 

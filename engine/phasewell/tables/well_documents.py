@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
     from phasewell.tables.results import Results
 
-DOCUMENT = "phasewell-well-2"  # raise with every change of keys
+DOCUMENT = "phasewell-well-3"  # raise with every change of keys
+
+APPLIED_SCORES = "applied_scores"
+_LISTED = (WELL_SCORES, HOUR_SCORES, "predictions", APPLIED_SCORES)
 
 
 def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str, bytes]]:
     """Yield (file name, JSON in UTF-8): A01.json and so on, plate.json, which lists them, and well.schema.json.
 
-    The values of a profile stand beside their units, those of the other lists are in plate.json; what is undefined is
-    null and has a reason. The same run gives the same bytes.
+    The values of a profile stand beside their units, those of the other lists are in plate.json, as are the models that
+    predictions and applied scores name; what is undefined is null and has a reason. The same run gives the same bytes.
     """
     manifest, info = results.manifest, results.plate_info
     head = {
@@ -39,7 +42,8 @@ def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str,
     frames = _by_well(results.frames().select(["well", "status", "reason", "flags", "n_cells"]))
     profile = _by_well(results.profile())
     scores, hours = (_by_well(results.pooled_scores(name)) for name in (WELL_SCORES, HOUR_SCORES))
-    predictions = _by_well(model_tables(results, plate)["predictions"])
+    models = model_tables(results, plate)
+    predictions, applied = (_by_well(models[name]) for name in ("predictions", APPLIED_SCORES))
     for well in info.wells:
         document = head | {
             "well": well,
@@ -49,10 +53,12 @@ def well_documents(results: Results, plate: Plate | None) -> Iterator[tuple[str,
             "scores": [_without(row, "plate", "well") for row in scores.get(well, [])],
             "hour_scores": [_without(row, "plate", "well") for row in hours.get(well, [])],
             "predictions": [_without(row, "well") for row in predictions.get(well, [])],
+            "applied_scores": [_without(row, "well") for row in applied.get(well, [])],
         }
         yield f"{well}.json", _encode(document)
-    units = {table: {c.name: c.unit for c in TABLES[table]} for table in (WELL_SCORES, HOUR_SCORES, "predictions")}
+    units = {table: {c.name: c.unit for c in TABLES[table]} for table in _LISTED}
     listed = {"wells": [{"well": well, "file": f"{well}.json"} for well in info.wells], "units": units}
+    listed["models"] = [_parsed(row) for row in models["models"].to_pylist()]
     counts = {name: getattr(manifest, f"n_{name}") for name in ("expected", "processed", "quarantined", "missing")}
     yield "plate.json", _encode(head | {"frames": counts} | listed)
     yield "well.schema.json", _encode(well_schema())
@@ -91,6 +97,7 @@ def well_schema() -> dict[str, Any]:
         "scores": columns(WELL_SCORES, "plate", "well"),
         "hour_scores": columns(HOUR_SCORES, "plate", "well"),
         "predictions": columns("predictions", "well"),
+        "applied_scores": columns(APPLIED_SCORES, "well"),
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": DOCUMENT} | record(properties)
 
@@ -144,6 +151,10 @@ def _value(row: dict[str, Any]) -> dict[str, Any]:
     kept = {name: row[name] for name in ("descriptor", "statistic", "value")}
     kept |= {"unit": row["descriptor_unit"], "time_h": row["time_h"], "reason": row["reason"]}
     return kept | {name: row[name] for name in ("n_cells", "n_fields", "n_fields_expected")}
+
+
+def _parsed(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {name: json.loads(row[name]) for name in ("parameters", "versions")}
 
 
 def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -1,22 +1,21 @@
-"""A fitted model applied to a finished run: what it says of every well, kept in the run folder."""
+"""A finished model applied to a finished run: what it says of every well, kept in the run folder."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasewell.durable import find_temporaries, make_folder, read_object, remove_file, replace_file, write_failure
 from phasewell.errors import InputError, OutputError, StorageError
-from phasewell.inference.model_file import CARD_NAME
+from phasewell.inference.model_file import CARD_NAME, read_model
 from phasewell.runs.finished.run_profile import profile
 from phasewell.runs.folder.documents import config_of, read_manifest
 from phasewell.runs.folder.lock import RunLock
-from phasewell.tables.applied import AppliedModel, AppliedWell, applied_path, name_of
+from phasewell.tables.applied import AnyApplied, AppliedModel, AppliedWell, applied_path, name_of
+from phasewell.tables.models import model_origin
 
 if TYPE_CHECKING:
-    from phasewell.config import Config
     from phasewell.runs.finished.study import Edges
 
 
@@ -25,61 +24,79 @@ def predict_wells(run: Path | str, model: Path | str, level: float = 0.9, keep: 
 
     The profile is made over the model's own hours and with its edges. Each row also has the ends `low` and `high` of
     the jackknife+ interval at `level` (None = infinite), `inside` with `reasons` (see `WellPrediction`), and the
-    sentence on what the interval promises. With `keep` all of it stays in the run folder (`keep_predictions`), for
-    report, exports and databases. A network's model folder scores the frames of the run's plate instead (see
-    `score_wells`), and nothing is kept. Raises UsageError when definitions, pixel size or hours differ.
+    sentence on what the interval promises. A network's model folder scores the frames of the run's plate instead (see
+    `score_wells`). With `keep` all of it stays in the run folder (`keep_predictions`), for report, exports and
+    databases. Raises UsageError when definitions, pixel size or hours differ.
     """
-    if is_network(model):
-        from phasewell.runs.finished.network_prediction import score_wells
-
-        return score_wells(run, model)
     applied = apply_model(run, model, level)
     if keep:
         keep_predictions(run, applied)
+    return account(applied)
+
+
+def account(applied: AnyApplied) -> list[dict[str, Any]]:
+    """Return what was predicted as rows that JSON takes, one per well."""
+    if not isinstance(applied, AppliedModel):
+        from phasewell.runs.finished.network_prediction import account_scores
+
+        return account_scores(applied)
     return [
         {**well.model_dump(), "reasons": list(well.reasons), "level": applied.level, "interval": applied.sentence}
         for well in applied.wells
     ]
 
 
-def is_network(model: Path | str) -> bool:
-    """Whether a model folder holds a network, whose scores belong to a run of their own."""
-    return (Path(model) / CARD_NAME).exists()
+def kept_path(run: Path | str, model: Path | str) -> Path:
+    """Return where `predict_wells` keeps what a model says."""
+    if (Path(model) / CARD_NAME).exists():
+        network = read_model(model)
+        name = name_of(network.card.network, network.sha256)
+    else:
+        kind = read_object(Path(model) / "manifest.json", "fit the model again")["kind"]
+        name = name_of(kind, model_origin(Path(model))["digest"])
+    return applied_path(Path(run), name)
 
 
-def kept_path(run: Path | str, model: Path | str) -> Path | None:
-    """Return where `predict_wells` keeps what a model says; None for a network."""
-    if is_network(model):
-        return None
-    kind = read_object(Path(model) / "manifest.json", "fit the model again")["kind"]
-    return applied_path(Path(run), name_of(kind, _digest_of(Path(model))))
+def apply_model(run: Path | str, model: Path | str, level: float = 0.9) -> AnyApplied:
+    """Return what a saved model, of potency or a network, says of every well of a run; errors as `predict_wells`."""
+    if (Path(model) / CARD_NAME).exists():
+        from phasewell.runs.finished.network_prediction import score_wells
+
+        return score_wells(run, model)
+    return _apply_potency(Path(run), Path(model), level)
 
 
-def apply_model(run: Path | str, model: Path | str, level: float = 0.9) -> AppliedModel:
-    """Return what a saved model says of every well of a run; errors as `predict_wells`."""
+def _apply_potency(run: Path, model: Path, level: float) -> AppliedModel:
     from phasewell.descriptors.edge_weights import EDGE_DEFINITIONS_ID
     from phasewell.potency import assess, load_model
+    from phasewell.potency.estimators import SPARSE_KINDS
 
-    loaded, digest = load_model(model), _digest_of(Path(model))
-    run_id, config = read_manifest(Path(run)).run_id, config_of(run)
+    loaded = load_model(model)
+    run_id, config = read_manifest(run).run_id, config_of(run)
     hours = [column.time_h for column in loaded.profile_columns]
     window_h = (min(hours), max(hours))
     edges: Edges = "weighted" if loaded.definitions == EDGE_DEFINITIONS_ID else "as-measured"
-    found = assess(loaded, profile(Path(run), window_h=window_h, edges=edges), level)
-    learned = [row.truth for row in loaded.evaluation.predictions]
+    found = assess(loaded, profile(run, window_h=window_h, edges=edges), level)
+    evaluation = loaded.evaluation
+    learned = [row.truth for row in evaluation.predictions]
+    scores = ("validation", "rmse", "baseline_rmse", "q2", "p_sign_flip", "better_than_baseline", "verdict")
+    plain = ("kind", "seed", "training_digest", "definitions", "pixel_size_um")
+    origin = model_origin(model)
     return AppliedModel(
+        **{name: getattr(loaded, name) for name in plain},
+        **{name: getattr(evaluation, name) for name in scores},
         run_id=run_id,
-        kind=loaded.kind,
-        digest=digest,
-        training_digest=loaded.training_digest,
-        definitions=loaded.definitions,
-        **_origin(Path(model), config),
+        digest=origin["digest"],
+        plates=origin["plates"],
+        target=origin["target"] or config.model.target,
+        group=origin["group"] or config.model.group,
+        parameters=dict(loaded.parameters),
+        versions=read_object(model / "manifest.json", "fit the model again")["versions"],
         window_h=window_h,
         n_wells=len(learned),
         n_groups=len(loaded.groups),
-        rmse=loaded.evaluation.rmse,
-        baseline_rmse=loaded.evaluation.baseline_rmse,
-        q2=loaded.evaluation.q2,
+        n_columns=len(loaded.columns),
+        n_selected=evaluation.n_selected if loaded.kind in SPARSE_KINDS else None,
         baseline=sum(learned) / len(learned),
         level=found.level,
         sentence=found.sentence,
@@ -87,7 +104,7 @@ def apply_model(run: Path | str, model: Path | str, level: float = 0.9) -> Appli
     )
 
 
-def keep_predictions(run: Path | str, applied: AppliedModel) -> Path:
+def keep_predictions(run: Path | str, applied: AnyApplied) -> Path:
     """Write the predictions to RUN/predictions/<model>.json and return the file; the same ones give the same bytes.
 
     The run's lock is held meanwhile, so that they belong to the run that is there. Raises InputError when another run
@@ -115,18 +132,3 @@ def _make(folder: Path) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise write_failure(folder, error) from error
         raise OutputError(f"{folder}: cannot be created ({error.strerror}); make way or fix access") from error
-
-
-def _origin(model: Path, config: Config) -> dict[str, Any]:
-    """Return plates, target and group as profile.json beside a model has them, else as the run's configuration."""
-    path = model / "profile.json"
-    said = read_object(path, "fit the model again") if path.is_file() else {}
-    named = {key: said.get(key, getattr(config.model, key)) for key in ("target", "group")}
-    plates = said.get("plates", [])
-    if not all(isinstance(text, str) for text in (*named.values(), *plates)):
-        raise InputError(f"{path}: target, group and plates are not names; fit the model again")
-    return {**named, "plates": tuple(plates)}
-
-
-def _digest_of(model: Path) -> str:
-    return hashlib.sha256((model / "manifest.json").read_bytes()).hexdigest()

@@ -27,6 +27,7 @@ _RUN_KEYS = {
     "profiles": ("well", "time", "descriptor", "statistic"),
     "models": ("model",),
     "predictions": ("model", "basis", "well"),
+    "applied_scores": ("model", "well", "class_name"),
     "evaluations": ("model", "basis"),
 }
 RUN_TABLES = tuple(_RUN_KEYS)
