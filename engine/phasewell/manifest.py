@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
+REPRODUCTION_NAME = "result.json"  # in the folder of a reproduction: all its steps, written last
 LABELS_NAME = "labels.zarr"  # in the run folder: the label images that are kept, a plate of int32 frames
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench_samples import ABOUT, CONDITIONS, DIFFERENT, SPEED, document, measured
 from phasewell.bench.comparison import Comparison, compare_documents
 from phasewell.bench.documents import BenchDocument, read_document, write_document
-from phasewell.bench.page import write_page
+from phasewell.bench.page import write_comparison_page
 from phasewell.bench.rows import NETWORK, REQUIRED, RESIDENT, missing_row, speed_row
 from phasewell.bench.text import describe_document
 from phasewell.cli import main
@@ -137,7 +137,7 @@ def test_the_verb_compares_two_files_and_writes_the_page(tmp_path: Path, capsys:
 def test_the_page_shows_names_safely_and_fetches_nothing(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     one, two = two_machines(commit=hostile)
-    text = write_page(compare_documents(one, two, (hostile, "b")), tmp_path / "page.html").read_text()
+    text = write_comparison_page(compare_documents(one, two, (hostile, "b")), tmp_path / "page.html").read_text()
     assert hostile not in text
     assert "&lt;script&gt;" in text
     assert "default-src &#39;none&#39;" in text

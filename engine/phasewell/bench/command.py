@@ -74,8 +74,8 @@ def compare(first: Path, second: Path, /, *, output: Path | None = None, json: J
     compared = compare_documents(read_document(first), read_document(second), (first.stem, second.stem))
     document = compared.to_dict()
     if output is not None:
-        from phasewell.bench.page import write_page
+        from phasewell.bench.page import write_comparison_page
 
-        document["page"] = str(write_page(compared, output))
+        document["page"] = str(write_comparison_page(compared, output))
     show(document, compared.to_text(), json)
     return EXIT_DONE

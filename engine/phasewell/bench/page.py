@@ -10,24 +10,15 @@ from phasewell.bench.comparison import Comparison, Limit, Pair, rate_text
 from phasewell.bench.picture import draw_rates
 from phasewell.bench.rows import say_frames_per_s
 from phasewell.bench.verdict import REQUIRED_FRAMES_PER_S
-from phasewell.durable import replace_file
-from phasewell.errors import OutputError
-from phasewell.report.blocks import Column, Fact, Facts, Figure, Page, Paragraph, Section, Table
-from phasewell.report.document import render
+from phasewell.report.blocks import OFFLINE, Column, Fact, Facts, Figure, Page, Paragraph, Section, Table
+from phasewell.report.document import prepare_output, write_page
 
 _TONES = {"met": "plain", "not met": "warning", "not measured": "warning"}
 
 
-def write_page(compared: Comparison, path: Path) -> Path:
+def write_comparison_page(compared: Comparison, path: Path) -> Path:
     """Write the page; raises OutputError when the file cannot be made, StorageError when the disk is full."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a folder")
-    except OSError as error:
-        raise OutputError(f"{path}: the page cannot be made ({error.strerror}); give another --output") from error
-    replace_file(path, render(compose_page(compared)).encode("utf-8"))
-    return path
+    return write_page(prepare_output(path), compose_page(compared))
 
 
 def compose_page(compared: Comparison) -> Page:
@@ -48,7 +39,7 @@ def compose_page(compared: Comparison) -> Page:
             Section("ceilings", "Ceilings", [_limits(compared)], lead="What each machine can do at most, same run."),
             Section("conditions", "Conditions", list(_conditions(compared))),
         ),
-        footer="Ratios are second / first. This page holds everything it shows and fetches nothing.",
+        footer=f"Ratios are second / first. {OFFLINE}",
     )
 
 

@@ -161,6 +161,9 @@ class Section:
     lead: str = ""
 
 
+OFFLINE = "This page holds everything it shows and fetches nothing."
+
+
 @dataclass(frozen=True)
 class Page:
     """The whole page. `simulated` is the text of the banner on every section, or empty for real frames."""
@@ -169,7 +172,7 @@ class Page:
     subtitle: str
     simulated: str
     sections: Sequence[Section]
-    footer: str
+    footer: str = OFFLINE
 
 
 def format_cell(value: Cell, column: Column) -> str:

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from phasewell.cells import DESCRIPTORS
-from phasewell.durable import replace_file
 from phasewell.report import plate_maps
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Fold, Page, Paragraph, Section, Table
 from phasewell.report.compared_runs import Comparison, read_run
-from phasewell.report.document import render
+from phasewell.report.document import prepare_output, write_page
 from phasewell.report.measures import UNITS, Measure, shown_time
 from phasewell.report.theme import ACCENT, DIVERGING, PAGE_WIDTH, WARNING, hour_text, inline, plain, to_spec
-from phasewell.report.write import prepare_output
 
 PAGE_NAME = "comparison.html"
 MOST_ROWS = 200
@@ -32,8 +30,7 @@ def write_comparison(first: Path | str, second: Path | str, output: Path | str |
     """
     path = prepare_output(Path(output) if output is not None else Path(first) / PAGE_NAME)
     compared = Comparison(read_run(Path(first)), read_run(Path(second)))
-    replace_file(path, render(compose_comparison(compared)).encode("utf-8"))
-    return path
+    return write_page(path, compose_comparison(compared))
 
 
 def compose_comparison(compared: Comparison) -> Page:
@@ -51,8 +48,7 @@ def compose_comparison(compared: Comparison) -> Page:
     simulated = "Frames of at least one of the runs were made by a program." if any(r.simulated for r in runs) else ""
     names = " and ".join(dict.fromkeys(run.manifest.plate for run in runs))
     ids = " beside ".join(run.manifest.run_id[:12] for run in runs)
-    footer = "This page holds everything it shows and fetches nothing."
-    return Page(f"Two runs of {names}", f"phasewell comparison · run {ids}", simulated, sections, footer)
+    return Page(f"Two runs of {names}", f"phasewell comparison · run {ids}", simulated, sections)
 
 
 def _summary(compared: Comparison) -> Section:

@@ -10,10 +10,29 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from phasewell.durable import replace_file
+from phasewell.errors import OutputError
 from phasewell.report.blocks import Block, Figure, Fold, Page, WellBrowser, format_cell
 from phasewell.report.theme import chart_config, hour_text
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+def prepare_output(path: Path) -> Path:
+    """Return the path of a page when a file can be made there; raises OutputError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+    except OSError as error:
+        raise OutputError(f"{path}: the page cannot be made ({error.strerror}); give another output") from error
+    return path
+
+
+def write_page(path: Path, page: Page) -> Path:
+    """Write a page as one HTML file and return its path; raises StorageError when the disk is full."""
+    replace_file(path, render(page).encode("utf-8"))
+    return path
 
 
 def render(page: Page) -> str:

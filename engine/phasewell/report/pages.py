@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phasewell.report import checks, predictions, provenance, summary, well_scores
-from phasewell.report.blocks import Page
+from phasewell.report.blocks import OFFLINE, Page
 from phasewell.report.contact_sheets import PictureFolder
 from phasewell.report.content import Content
 
@@ -25,5 +25,5 @@ def compose(content: Content, folder: PictureFolder | None = None) -> Page:
     )
     shape = f"{len(plate.wells)} wells, {len(plate.fields)} fields, {len(plate.times_h)} hours"
     subtitle = f"phasewell report · {shape} · run {content.manifest.run_id[:12]}"
-    footer = f"phasewell {content.manifest.code_version}. This page holds everything it shows and fetches nothing."
+    footer = f"phasewell {content.manifest.code_version}. {OFFLINE}"
     return Page(f"Plate {plate.name}", subtitle, plate.simulated, sections, footer)

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from phasewell.durable import replace_file
-from phasewell.errors import OutputError
 from phasewell.plate import Plate
 from phasewell.report.contact_sheets import write_pictures
-from phasewell.report.document import render
+from phasewell.report.document import prepare_output, write_page
 from phasewell.report.gallery import open_labels
 from phasewell.report.pages import compose
 from phasewell.report.reading import read_content
@@ -43,22 +41,9 @@ def write_report(
     if pictures == "all" and content.store is not None:
         labels, times = open_labels(run_dir, content.manifest), content.times
         folder = write_pictures(picture_folder(path), content.store, labels, content.frames, times, progress)
-    page = render(compose(content, folder))
-    replace_file(path, page.encode("utf-8"))
-    return path
+    return write_page(path, compose(content, folder))
 
 
 def picture_folder(path: Path) -> Path:
     """Return the folder of a report's pictures; the page finds it by its own name."""
     return path.with_name(f"{path.stem}_files")
-
-
-def prepare_output(path: Path) -> Path:
-    """Return the path of a page when a file can be made there; raises OutputError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a folder")
-    except OSError as error:
-        raise OutputError(f"{path}: the report cannot be made ({error.strerror}); give another output") from error
-    return path

@@ -9,7 +9,8 @@ from typing import Any
 from phasewell.learning.published import published_tables
 from phasewell.report.blocks import Block, Cell, Column, Figure, Paragraph, Section, Table
 from phasewell.report.paper_k import charts
-from phasewell.report.paper_k.outcome import METRIC_TITLES, Outcome, count, spread, title_of
+from phasewell.report.paper_k.outcome import METRIC_TITLES, Outcome, spread, title_of
+from phasewell.report.reproduction import count
 from phasewell.report.theme import PAGE_WIDTH, plain, to_spec
 
 _RECIPE_FIELDS = {

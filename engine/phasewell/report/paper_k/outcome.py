@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from phasewell.durable import read_object
+from phasewell.report.reproduction import Reproduction
 
-RESULT_NAME = "result.json"
 TITLES = {
     "vgg19": "VGG19",
     "resnet50v2": "ResNet50V2",
@@ -29,11 +27,8 @@ METRIC_TITLES = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Reproduction):
     """A finished reproduction: `document` is its result.json, `folder` holds the overlays beside it."""
-
-    folder: Path
-    document: Mapping[str, Any]
 
     @property
     def networks(self) -> Mapping[str, Any]:
@@ -53,18 +48,6 @@ class Outcome:
         return str(self.final["network"])
 
     @property
-    def scale(self) -> Mapping[str, Any]:
-        """How much was done."""
-        found: Mapping[str, Any] = self.document["scale"]
-        return found
-
-    @property
-    def material(self) -> Mapping[str, Any]:
-        """Lines, frames and splits."""
-        found: Mapping[str, Any] = self.document["material"]
-        return found
-
-    @property
     def is_simulated(self) -> bool:
         """Whether the frames were made by a program."""
         return bool(self.document["plate"]["simulated"])
@@ -75,11 +58,6 @@ class Outcome:
         pretrained = "pretrained: " + " and ".join(str(value).lower() for value in sorted(begun))
         frames = "simulated frames" if self.is_simulated else "imaged frames"
         return f"Scale {self.scale['name']} · {pretrained} · {frames}."
-
-
-def read_outcome(folder: Path) -> Outcome:
-    """Return the result of a reproduction's folder; raises InputError when there is none or it is damaged."""
-    return Outcome(folder, read_object(folder / RESULT_NAME, "make it again"))
 
 
 def title_of(network: str) -> str:
@@ -96,8 +74,3 @@ def spread(mean: float | None, sd: float | None) -> str:
 
 def _share(value: float) -> str:
     return f"{value:.3f}".removeprefix("0")
-
-
-def count(number: int, noun: str) -> str:
-    """Return "1 trial" or "80 trials"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"

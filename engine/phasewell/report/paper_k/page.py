@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from phasewell.durable import replace_file
-from phasewell.errors import OutputError
 from phasewell.report.blocks import Block, Code, Column, Definitions, Fact, Facts, Page, Section, Table
-from phasewell.report.document import render
+from phasewell.report.document import prepare_output, write_page
 from phasewell.report.paper_k import comparing, insight, testing
-from phasewell.report.paper_k.outcome import Outcome, count, read_outcome, title_of
+from phasewell.report.paper_k.outcome import Outcome, title_of
+from phasewell.report.reproduction import count
 
 PAGE_NAME = "paper-k.html"
 
@@ -21,13 +20,9 @@ def write_paper_k(folder: Path | str, output: Path | str | None = None) -> Path:
     `output` defaults to paper-k.html in the folder. The same result gives the same bytes. Raises InputError when the
     folder holds no finished reproduction, OutputError when the file cannot be made.
     """
-    folder = Path(folder)
-    path = Path(output) if output is not None else folder / PAGE_NAME
-    outcome = read_outcome(folder)
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; give another output")
-    replace_file(path, render(compose_paper_k(outcome)).encode("utf-8"))
-    return path
+    outcome = Outcome.read(Path(folder))
+    path = prepare_output(Path(output) if output is not None else Path(folder) / PAGE_NAME)
+    return write_page(path, compose_paper_k(outcome))
 
 
 def compose_paper_k(outcome: Outcome) -> Page:
@@ -52,7 +47,6 @@ def compose_paper_k(outcome: Outcome) -> Page:
         subtitle=f"High or low: whole frames of donor lines told apart · plate {plate['name']} · {outcome.stamp()}",
         simulated=simulated,
         sections=sections,
-        footer="This page holds everything it shows and fetches nothing.",
     )
 
 

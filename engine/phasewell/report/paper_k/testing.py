@@ -8,7 +8,8 @@ from typing import Any
 from phasewell.learning.published import published_tables
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Paragraph, Section, Table
 from phasewell.report.paper_k import charts
-from phasewell.report.paper_k.outcome import METRIC_TITLES, Outcome, count, title_of
+from phasewell.report.paper_k.outcome import METRIC_TITLES, Outcome, title_of
+from phasewell.report.reproduction import count
 from phasewell.report.theme import PAGE_WIDTH, to_spec
 
 _LINE_KEYS = ("line", "class_name", "frames", "mean_probability", "share_called_positive")

@@ -7,7 +7,8 @@ from typing import Any
 
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Paragraph, Section, Table
 from phasewell.report.paper_r import charts
-from phasewell.report.paper_r.outcome import Outcome, count
+from phasewell.report.paper_r.outcome import Outcome
+from phasewell.report.reproduction import count
 from phasewell.report.theme import PAGE_WIDTH, hour_text, to_spec
 
 TITLES = {"lasso": "LASSO", "forest": "Random forest", "growth": "Growth", "count": "Cell count", "area": "Mean area"}

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from phasewell.durable import read_object
-
-RESULT_NAME = "result.json"
+from phasewell.report.reproduction import Reproduction
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Reproduction):
     """A finished reproduction: `document` is its result.json."""
-
-    folder: Path
-    document: Mapping[str, Any]
-
-    @property
-    def scale(self) -> Mapping[str, Any]:
-        """How much was done."""
-        found: Mapping[str, Any] = self.document["scale"]
-        return found
-
-    @property
-    def material(self) -> Mapping[str, Any]:
-        """Clones, hours, fields and counts."""
-        found: Mapping[str, Any] = self.document["material"]
-        return found
 
     @property
     def steps(self) -> Mapping[str, Any]:
@@ -63,16 +45,6 @@ class Verdict:
     agrees: bool | None
 
 
-def count(number: int, noun: str) -> str:
-    """Return "1 field" or "40 fields"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def verdict_order(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return verdicts in the order of the paper's items."""
     return sorted(verdicts, key=lambda verdict: int(verdict.item[1:].split("-")[0]))
-
-
-def read_outcome(folder: Path) -> Outcome:
-    """Return the result of a reproduction's folder; raises InputError when there is none or it is damaged."""
-    return Outcome(folder, read_object(folder / RESULT_NAME, "make it again"))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from phasewell.durable import replace_file
-from phasewell.errors import OutputError
 from phasewell.report.blocks import Block, Code, Column, Definitions, Fact, Facts, Page, Paragraph, Section, Table
-from phasewell.report.document import render
+from phasewell.report.document import prepare_output, write_page
 from phasewell.report.paper_r import describing, modelling
-from phasewell.report.paper_r.outcome import Outcome, read_outcome
+from phasewell.report.paper_r.outcome import Outcome
 from phasewell.report.paper_r.verdicts import describe_selected, model_verdicts, verdict_table
 from phasewell.report.theme import hour_text
 
@@ -27,13 +25,9 @@ def write_paper_r(folder: Path | str, output: Path | str | None = None) -> Path:
     `output` defaults to paper-r.html in the folder. The same result gives the same bytes. Raises InputError when the
     folder holds no finished reproduction, OutputError when the file cannot be made.
     """
-    folder = Path(folder)
-    path = Path(output) if output is not None else folder / PAGE_NAME
-    outcome = read_outcome(folder)
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; give another output")
-    replace_file(path, render(compose_paper_r(outcome)).encode("utf-8"))
-    return path
+    outcome = Outcome.read(Path(folder))
+    path = prepare_output(Path(output) if output is not None else Path(folder) / PAGE_NAME)
+    return write_page(path, compose_paper_r(outcome))
 
 
 def compose_paper_r(outcome: Outcome) -> Page:
@@ -53,7 +47,6 @@ def compose_paper_r(outcome: Outcome) -> Page:
         subtitle=f"How long a clone goes on, from how its cells look · plate {material['plate']} · {outcome.stamp()}",
         simulated="These cells were made by a program; no cell was imaged." if outcome.is_simulated else "",
         sections=sections,
-        footer="This page holds everything it shows and fetches nothing.",
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from phasewell.report.blocks import Column, Table
 from phasewell.report.paper_r.charts import GOOD_RMSE
 from phasewell.report.paper_r.modelling import PAPER_TERMS, window_text
-from phasewell.report.paper_r.outcome import Outcome, Verdict, count, verdict_order
+from phasewell.report.paper_r.outcome import Outcome, Verdict, verdict_order
+from phasewell.report.reproduction import count
 from phasewell.report.theme import hour_text
 
 SMALL_P = 0.05

@@ -9,7 +9,7 @@ from typing import Any
 
 from phasewell.durable import read_object, replace_file
 from phasewell.errors import UsageError
-from phasewell.manifest import digest_json
+from phasewell.manifest import REPRODUCTION_NAME, digest_json
 
 IDENTITY_NAME = "reproduction.json"
 
@@ -59,6 +59,12 @@ class StepLedger:
     def code_versions(self) -> list[str]:
         """Return the versions of the code that made the steps."""
         return sorted({str(_read(path)["code"]) for path in self._steps.glob("*.json")})
+
+    def finish(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the result of all steps and return it as it is read back."""
+        _write(self.folder / REPRODUCTION_NAME, result)
+        found: dict[str, Any] = _read(self.folder / REPRODUCTION_NAME)
+        return found
 
     def work(self, name: str) -> Path:
         """Return a place for what a step keeps while it is not done."""

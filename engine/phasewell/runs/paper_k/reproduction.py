@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasewell.durable import replace_file
 from phasewell.images import open_plate
 from phasewell.networks import NETWORKS, check_network, count_work, make_network
 from phasewell.runs.folder.code import training_code_version
@@ -25,7 +23,6 @@ from phasewell.runs.paper_k.testing import STATES, Tester
 if TYPE_CHECKING:
     from phasewell.plate import Plate
 
-RESULT_NAME = "result.json"
 Say = Callable[[str], None]
 
 
@@ -59,9 +56,7 @@ def reproduce_paper_k(
         material = choose_material(frames, chosen)
         ledger = StepLedger(folder, _identity(opened, chosen, material, files), training_code_version())
         course = _Course(opened, folder, chosen, material, ledger, files, device, stop, say)
-        result = course.run()
-        replace_file(folder / RESULT_NAME, json.dumps(result, indent=1, sort_keys=True, allow_nan=False).encode())
-    return result
+        return ledger.finish(course.run())
 
 
 def _identity(plate: Plate, scale: ReproductionScale, material: Material, files: dict[str, Path]) -> dict[str, Any]:

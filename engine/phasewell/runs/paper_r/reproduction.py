@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasewell.durable import replace_file
 from phasewell.errors import UsageError
 from phasewell.runs.folder.code import potency_code_version
 from phasewell.runs.folder.lock import RunLock
@@ -24,7 +22,6 @@ from phasewell.runs.paper_r.scale import PaperRScale, choose_scale
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-RESULT_NAME = "result.json"
 Say = Callable[[str], None]
 
 
@@ -80,10 +77,7 @@ def reproduce_paper_r(
             "steps": steps,
             "code_versions": kept.code_versions(),
         }
-        text = json.dumps(result, indent=1, sort_keys=True, allow_nan=False)
-        replace_file(folder / RESULT_NAME, text.encode())
-    found: dict[str, Any] = json.loads(text)
-    return found
+        return kept.finish(result)
 
 
 def _make_models(modeller: Modeller) -> dict[str, Any]:
