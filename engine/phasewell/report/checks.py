@@ -153,25 +153,26 @@ AGREEMENT_LIMITS = (
     "pixels, and two good masks of one frame agree to about 0.8; and the preset was tuned on the same fields, so this "
     "is a fit and no forecast for other cells."
 )
+_NO_MASKS = "No hand masks were compared with this run; phasewell report RUN --masks FILE compares some."
 AGREEMENT_MEASURES = (
-    "K: foreground IoU with everything kept. R: foreground IoU after objects that touch the frame are removed from "
-    "both. F1: instances matched at IoU > 0.5. Each is 1 for equal masks and 0 for none in common."
+    "K: intersection over union of the foreground with everything kept. R: the same after step 8, which removes objects "
+    "that touch the frame, from both. F1: cells matched at IoU > 0.5. Each is 1 for equal masks and 0 for none in common."
 )
-_MEASURES = ("K", "R", "F1")
+_MEASURES = {"K": "Foreground IoU (K)", "R": "IoU after step 8 (R)", "F1": "F1 of cells"}
 
 
 def agreement(content: Content) -> Section:
     """Return how the segmentation agrees with masks drawn by hand, and what that can and cannot show."""
     title, document = "Agreement with hand masks", content.agreement
     if not document:
-        return Section("agreement", title, [Paragraph("No hand masks were compared with this run.", "note")])
+        return Section("agreement", title, [Paragraph(_NO_MASKS, "note")])
     blocks: list[Block] = []
     if document.get("run_id", content.manifest.run_id) != content.manifest.run_id:
         blocks.append(
             Paragraph("These scores are of another run of this folder; compare with the masks again.", "warning")
         )
     chambers, fields = document.get("chambers") or {}, document.get("fields") or []
-    scores = [Column(name, ".3f") for name in _MEASURES]
+    scores = [Column(name, ".3f") for name in _MEASURES.values()]
     if chambers:
         head = [Column("Chamber"), Column("Fields", "d"), *scores]
         rows: list[list[Cell]] = [

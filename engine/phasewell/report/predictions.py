@@ -18,9 +18,8 @@ def potency(content: Content) -> Section:
     models = content.models
     title = "Potency models"
     if not models:
-        return Section(
-            "potency", title, [Paragraph("No model was fitted on this run.", "note"), *applied_blocks(content)]
-        )
+        none = "No model was fitted on this run. To fit and judge some: phasewell fit RUN."
+        return Section("potency", title, [Paragraph(none, "note"), *applied_blocks(content)])
     target = str(content.setting("model", "target", "potency"))
     n = models[0].evaluation.n_groups
     lead = (

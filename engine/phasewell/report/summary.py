@@ -21,6 +21,7 @@ _ANNOTATIONS_SHOWN = 4
 _OPEN_TABLE_ROWS = 24
 _COMPONENTS_FROM_WELLS = 5  # fewer points lie in a plane whatever they are
 _LARGE_WELLS = 4  # galleries of more wells are set smaller
+_OPEN_WELLS = 6  # ... and of more than these are folded: the browser of wells stands above them
 
 
 def headline(content: Content) -> Section:
@@ -37,7 +38,7 @@ def headline(content: Content) -> Section:
     if plate.frame_shape:
         height, width = plate.frame_shape
         um = plate.pixel_size_um
-        field_of_view = f"frames of {width} × {height} px = {width * um / 1000:.3g} × {height * um / 1000:.3g} mm"
+        field_of_view = f"frames of {width} × {height} px = {width * um / 1000:#.3g} × {height * um / 1000:#.3g} mm"
     hours = plate.times_h
     span = "–".join(hour_text(hour) for hour in dict.fromkeys((*hours[:1], *hours[-1:]))) + " h"
     per_frame = f"{content.n_cells / manifest.n_processed:,.1f} per measured frame" if manifest.n_processed else ""
@@ -207,12 +208,14 @@ def gallery(content: Content, folder: PictureFolder | None = None) -> Section:
     outlined = any(picture.field_outlines for picture in pictures)
     if outlined:
         text = (
-            "Below, each whole field with its dashed window at full resolution beside or below it: the part of the "
+            "Below, each whole field, and its dashed window at full resolution beside or below it: the part of the "
             "field with the most segmented pixels. Outlines are the labels this run counted and measured; neighbours "
             "mostly differ in hue."
         )
         blocks.append(Paragraph(text, "muted"))
-    blocks.append(Gallery(titled, outlined, compact=len(titled) > _LARGE_WELLS))
+    shown = Gallery(titled, outlined, compact=len(titled) > _LARGE_WELLS)
+    many = len(titled) > _OPEN_WELLS
+    blocks.append(Fold(f"Whole fields and full resolution, {len(titled)} wells", [shown]) if many else shown)
     lead = "Choose a well here, or on any chart that shows wells." if blocks and blocks[0].kind == "wells" else ""
     return Section("gallery", title, blocks, lead)
 

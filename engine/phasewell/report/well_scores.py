@@ -37,6 +37,7 @@ BINS = 20
 _MAPS = 3  # plate maps beside each other
 _OPEN_TABLE_ROWS = 24
 _COLOURED_CLASSES = 10
+_NONE = "No network scored the frames of this run; [inference] model in its configuration names one."
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def network_scores(content: Content) -> Section:
     scores = content.scores
     title = "Network scores"
     if scores is None:
-        blocks: list[Block] = [Paragraph("No network scored the frames of this run.", "note")]
+        blocks: list[Block] = [Paragraph(_NONE, "note")]
     else:
         blocks = [Facts(_facts(scores)), *_beginning(scores), _maps(scores, "score-maps")]
         blocks += [_histogram(content, scores), _table(content, scores), _who(scores)]

@@ -52,6 +52,17 @@
     return { ...spec, datasets };
   }
 
+  // a chart wider than its place would be shrunk, text and all: fewer columns or a narrower plot keep it legible
+  function narrowed(spec, natural, room) {
+    const { hconcat, ...rest } = spec;
+    const parts = hconcat || spec.concat;
+    const columns = (hconcat && hconcat.length) || spec.columns || (parts && parts.length) || 1;
+    if (columns > 1) return { ...rest, ...(parts ? { concat: parts } : {}), columns: Math.max(1, Math.floor((columns * room) / natural)) };
+    const less = (part) => ({ ...part, width: Math.max(160, Math.floor(part.width - (natural - room))) });
+    if (parts && typeof parts[0].width === "number") return { ...rest, concat: parts.map(less), columns: 1 };
+    return typeof spec.width === "number" ? less(spec) : spec;
+  }
+
   async function draw(element, spec) {
     const canvas = spec.usermeta.renderer === "canvas";
     const options = {
@@ -64,15 +75,21 @@
       config: canvas ? resolved(content.config) : content.config,
     };
     try {
-      if (element.view) element.view.finalize();
-      const result = await window.vegaEmbed(element, canvas ? resolved(filtered(spec)) : filtered(spec), options);
-      element.view = result;
+      let fitting = filtered(spec);
+      let result = null;
+      for (let tries = 0; tries < 3; tries++) { // fewer columns first, then a narrower plot
+        if (element.view) element.view.finalize();
+        result = await window.vegaEmbed(element, canvas ? resolved(fitting) : fitting, options);
+        element.view = result;
+        const natural = result.view.container().firstElementChild.getAttribute("width") / (canvas ? devicePixelRatio : 1);
+        if (!element.clientWidth || natural <= 1.08 * element.clientWidth) break; // so much less is still legible
+        fitting = narrowed(fitting, natural, element.clientWidth);
+      }
       result.view.addEventListener("click", (_, item) => {
         const well = item && item.datum && item.datum.well;
         if (well) listeners.forEach((listener) => listener(String(well)));
       });
       element.dataset.drawn = result.view.scenegraph().root.items.length ? "yes" : "empty";
-      if (element.scrollWidth > element.clientWidth) element.tabIndex = 0; // scrolled by keyboard as well
       return true;
     } catch (error) {
       note(element.dataset.chart + ": " + error);
@@ -186,9 +203,15 @@
 
   window.phasewellPage = { content, make, note, draw, save, fileName, csvCell, htmlTable, addData, setShown, onWell: (f) => listeners.push(f) };
 
-  document.querySelectorAll(".scroll").forEach((element) => {
-    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
-  });
+  // what is wider than its place is scrolled by keyboard as well, and has a name when it is reached
+  const wide = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    if (target.scrollWidth <= target.clientWidth) return target.removeAttribute("tabindex");
+    const caption = target.querySelector("caption");
+    target.tabIndex = 0;
+    target.setAttribute("role", "region");
+    target.setAttribute("aria-label", caption ? caption.textContent : "Chart, wider than its place");
+  }));
+  document.querySelectorAll("main .scroll, main .chart").forEach((element) => wide.observe(element));
   drawAll(() => true).then((drawn) => (root.dataset.chartsDrawn = drawn));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
     drawAll((element) => content.charts[element.dataset.chart].usermeta.renderer === "canvas")

@@ -48,7 +48,7 @@
     chips.setAttribute("aria-label", `Show only wells of ${column}`);
     chips.replaceChildren(
       make("button", { type: "button", "data-all": "yes", "aria-pressed": "true", text: "All", onclick: () => { values = new Set(); apply(); } }),
-      ...names.map((value) => make("button", { type: "button", "data-value": value, "aria-pressed": "false", text: value, onclick: () => toggle(value) }))
+      ...names.map((value) => make("button", { type: "button", "data-value": value, "aria-pressed": "false", title: value, text: value, onclick: () => toggle(value) }))
     );
   }
   const select = make("select", { onchange: (event) => { column = data.filters[Number(event.target.value)]; fill(); apply(); } },

@@ -202,7 +202,7 @@
   }
   function predictionsTable(well) {
     const rows = data.predictions.wells[well];
-    if (!rows) return make("p", { class: "note", text: "No model predicts this well." });
+    if (!rows) return make("p", { class: "note", text: "No model predicts this well. Models are fitted by phasewell fit, and applied by phasewell predict." });
     const shownRows = rows.map((row) => [...row.slice(0, 4), row[4] === null && row[2] !== null ? "−∞" : row[4], row[5] === null && row[2] !== null ? "∞" : row[5]]);
     const table = page.htmlTable([["Model", "Of", "Measured", "Predicted", "From", "To"], ...shownRows], `Predictions for ${well}`);
     return make("div", {}, table, ...data.predictions.notes.map((text) => make("p", { class: "muted", text })));
