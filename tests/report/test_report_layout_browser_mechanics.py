@@ -44,8 +44,10 @@ def applied_to(content: Content) -> AppliedModel:
     )  # fmt: skip
     return AppliedModel(
         run_id=content.manifest.run_id, kind="ridge", digest="5c" * 32, training_digest="6d" * 32,
-        definitions=content.manifest.definitions, plates=("screen 3",), target="potency", group="clone",
-        window_h=(6.0, 18.0), n_wells=15, n_groups=15, rmse=1.1, baseline_rmse=1.9, q2=0.66, baseline=9.8, level=0.8,
+        definitions=content.manifest.definitions, pixel_size_um=0.87, plates=("screen 3",), seed=0, parameters={},
+        versions={"scikit-learn": "1.7"}, target="potency", group="clone", window_h=(6.0, 18.0), n_wells=15,
+        n_groups=15, n_columns=72, validation="nested", rmse=1.1, baseline_rmse=1.9, q2=0.66, p_sign_flip=0.004,
+        better_than_baseline=True, verdict="better than the baseline", n_selected=None, baseline=9.8, level=0.8,
         sentence="an interval aims at 80 % of new clones", wells=wells,
     )  # fmt: skip
 
@@ -147,7 +149,7 @@ def test_awkward_names_are_shown_whole_and_leave_the_page_its_shape(
     made = make(wells, (6.0, 12.0), (name, "f2"), name=name, label=name, models=True, pictures=1, scores=(name, "b"))
     platemap = {well: {name: name if i % 2 else f"clone {i}", "potency": 7.0 + i} for i, well in enumerate(wells)}
     made = dataclasses.replace(made, plate=dataclasses.replace(made.plate, platemap=platemap))
-    for width in (700, WIDE):
+    for width in (700, WIDE) if name == LONG else (700,):
         open_at(screen, write(tmp_path, made), width)
         assert screen.run("return document.documentElement.scrollWidth") <= screen.run("return innerWidth")
         chips = screen.run("return [...document.querySelectorAll('.chips button')].map((b) => b.textContent)")

@@ -155,8 +155,9 @@ AGREEMENT_LIMITS = (
 )
 _NO_MASKS = "No hand masks were compared with this run; phasewell report RUN --masks FILE compares some."
 AGREEMENT_MEASURES = (
-    "K: intersection over union of the foreground with everything kept. R: the same after step 8, which removes objects "
-    "that touch the frame, from both. F1: cells matched at IoU > 0.5. Each is 1 for equal masks and 0 for none in common."
+    "K: intersection over union of the foreground with everything kept. R: the same after step 8, which removes "
+    "objects that touch the frame, from both. F1: cells matched at IoU > 0.5. Each is 1 for equal masks and 0 for "
+    "none in common."
 )
 _MEASURES = {"K": "Foreground IoU (K)", "R": "IoU after step 8 (R)", "F1": "F1 of cells"}
 
