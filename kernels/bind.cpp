@@ -9,6 +9,7 @@ void bind_cnn_input(nb::module_& m);
 void bind_components(nb::module_& m);
 void bind_erosion(nb::module_& m);
 void bind_frames(nb::module_& m);
+void bind_lasso(nb::module_& m);
 void bind_quality(nb::module_& m);
 void bind_render(nb::module_& m);
 void bind_scratch(nb::module_& m);
@@ -25,6 +26,7 @@ NB_MODULE(cpu, m) {
   bind_components(m);
   bind_erosion(m);
   bind_frames(m);
+  bind_lasso(m);
   bind_quality(m);
   bind_render(m);
   bind_scratch(m);

@@ -330,3 +330,69 @@ def split(
     than that above the saddle. seam_level (0..255): with more than 0, pixels whose 5 x 5 mean exceeds the background
     level by more than that count as background for the distance. `remove_touching` leaves out what touches the frame.
     """
+
+def measure_lasso_sets(
+    rows: NDArray[Any],
+    middle: NDArray[Any],
+    train: NDArray[Any],
+    centred: NDArray[Any],
+    scaled: bool,
+    means: NDArray[Any],
+    scales: NDArray[Any],
+    steepest: NDArray[Any],
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Write the means and SDs of the columns over every training set, and the least lambda without a coefficient.
+
+    rows (n, columns) float64 are a table less `middle` (columns); train (sets, n) uint8 is 1 where a row is learned
+    from; centred (targets, sets, n) is a target less its mean over those rows. means and scales (sets, columns): SD
+    with ddof 0, or 1 without `scaled`, and 0 for a constant column. steepest (targets, sets): max |Z'y| / n.
+    Raises TypeError for another dtype or layout, ValueError for other shapes, values that are not finite and an empty
+    training set.
+    """
+
+def predict_lasso_paths(
+    rows: NDArray[Any],
+    middle: NDArray[Any],
+    train: NDArray[Any],
+    centred: NDArray[Any],
+    means: NDArray[Any],
+    scales: NDArray[Any],
+    alphas: NDArray[Any],
+    largest: NDArray[Any],
+    intercept: NDArray[Any],
+    wanted: NDArray[Any],
+    place: NDArray[Any],
+    fitted: NDArray[Any],
+    reasons: NDArray[Any],
+    by_gram: bool,
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Follow the exact LASSO path of every training set and target and write what it predicts for chosen rows.
+
+    Inputs as in `measure_lasso_sets`, with what it wrote; alphas (targets, sets, alphas) fall along the last axis, and
+    from largest (targets, sets) on every coefficient is 0. wanted (sets, n) uint8 are the rows a set predicts, place
+    (sets) int64 is where in fitted (targets, places, n, 1 + alphas): intercept (targets, sets), then every alpha.
+    reasons (targets, sets) int32 is 0, or why a path breaks the optimality conditions; its predictions are then no
+    good. Correlations come from the rows, or from the Gram matrix with `by_gram`.
+    Raises as `measure_lasso_sets`, and ValueError for alphas that rise and a row wanted twice in one place.
+    """
+
+def solve_lasso_paths(
+    rows: NDArray[Any],
+    middle: NDArray[Any],
+    train: NDArray[Any],
+    centred: NDArray[Any],
+    means: NDArray[Any],
+    scales: NDArray[Any],
+    alphas: NDArray[Any],
+    largest: NDArray[Any],
+    coefficients: NDArray[Any],
+    reasons: NDArray[Any],
+    by_gram: bool,
+    threads: int = 1,
+    instructions: str = "best",
+) -> None:
+    """Do `predict_lasso_paths`, and write the coefficients (targets, sets, alphas, columns) on the standardised scale."""

@@ -1,0 +1,137 @@
+// lasso_sums.hpp: the long loops of the LASSO paths, vectorised along columns. No sum is reordered by the width of a
+// vector: across rows they run one after the other, dot products have eight partial sums on every instruction set.
+#ifndef PHASEWELL_CPU_LASSO_SUMS_HPP
+#define PHASEWELL_CPU_LASSO_SUMS_HPP
+#include "lasso.hpp"
+
+namespace pw_lasso {
+
+typedef double Wide __attribute__((vector_size(64)));
+typedef int64_t WideMask __attribute__((vector_size(64)));
+constexpr int32_t LANES = 8;
+#if defined(__AVX512F__)
+constexpr int32_t TILE = 4;  // vectors of sums that stay in registers
+#else
+constexpr int32_t TILE = 1;
+#endif
+constexpr int64_t STRIDE = 32;  // columns come in tiles of 4 x 8 on the widest instruction set
+
+static inline int64_t padded(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
+static inline Wide read(const double* at) { return *(const Wide*)at; }
+static inline void write(double* at, const Wide& v) { *(Wide*)at = v; }
+static inline Wide repeat(double v) { return Wide{v, v, v, v, v, v, v, v}; }
+static inline void clear(double* at, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) at[i] = 0.0;
+}
+
+// a.b over `count` (a multiple of 8) of aligned arrays
+static inline double dot(const double* a, const double* b, int64_t count) {
+  Wide sum = {};
+  for (int64_t i = 0; i < count; i += LANES) sum += read(a + i) * read(b + i);
+  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+}
+
+// to += weight from, over `count` (a multiple of 8) of aligned arrays
+static inline void add_scaled(double* to, double weight, const double* from, int64_t count) {
+  const Wide each = repeat(weight);
+  for (int64_t i = 0; i < count; i += LANES) write(to + i, read(to + i) + each * read(from + i));
+}
+
+// sums (columns) = rows' weights, of `count` rows
+static __attribute__((noinline)) void add_rows(const double* rows, int64_t stride, int32_t count, const double* weights,
+                                               double* sums) {
+  for (int64_t j = 0; j < stride; j += TILE * LANES) {
+    Wide sum[TILE] = {};
+    for (int32_t r = 0; r < count; ++r) {
+      const Wide weight = repeat(weights[r]);
+      for (int32_t v = 0; v < TILE; ++v) sum[v] += weight * read(rows + r * stride + j + v * LANES);
+    }
+    for (int32_t v = 0; v < TILE; ++v) write(sums + j + v * LANES, sum[v]);
+  }
+}
+
+// How the correlations of all columns fall with alpha, c + alpha d, and where each leaves its band -n alpha .. n alpha.
+struct Falling {
+  double* constant;  // c (stride)
+  double* slope;     // d (stride)
+  double* joins_at;  // (stride) below this alpha the column is outside; 0 = never
+  double beyond;     // largest |c + alpha d| - n alpha at the present alpha
+};
+
+// c = base + rows' first, d = rows' second, of the rows `which` (count) of a table. The band is a cone: a correlation
+// starts inside and leaves once, on the side of c, at |c| / (n - sign(c) d). Where that room is not above `least`, the
+// column goes along with the active ones and never leaves.
+static __attribute__((noinline)) void correlate(const double* rows, int64_t stride, const int32_t* which, int32_t count,
+                                                const double* first, const double* second, const double* base, double n,
+                                                double least, double alpha, Falling& falling) {
+  const Wide zero = {}, all_n = repeat(n), all_least = repeat(least), all_alpha = repeat(alpha), one = repeat(1.0);
+  Wide beyond = repeat(-1.0);
+  for (int64_t j = 0; j < stride; j += TILE * LANES) {
+    Wide c[TILE] = {}, d[TILE] = {};
+    if (base)
+      for (int32_t v = 0; v < TILE; ++v) c[v] = read(base + j + v * LANES);
+    for (int32_t r = 0; r < count; ++r) {
+      const double* row = rows + which[r] * stride + j;
+      const Wide to_c = repeat(first[r]), to_d = repeat(second[r]);
+      for (int32_t v = 0; v < TILE; ++v) {
+        const Wide values = read(row + v * LANES);
+        c[v] += to_c * values;
+        d[v] += to_d * values;
+      }
+    }
+    for (int32_t v = 0; v < TILE; ++v) {
+      const WideMask below = c[v] < zero;
+      const Wide size = below ? -c[v] : c[v], room = all_n - (below ? -d[v] : d[v]);
+      const WideMask leaves = room > all_least;
+      const Wide at = size / (leaves ? room : one), over = leaves ? size - all_alpha * room : zero;
+      beyond = over > beyond ? over : beyond;
+      write(falling.constant + j + v * LANES, c[v]);
+      write(falling.slope + j + v * LANES, d[v]);
+      write(falling.joins_at + j + v * LANES, leaves ? at : zero);
+    }
+  }
+  double most = beyond[0];
+  for (int32_t lane = 1; lane < LANES; ++lane) most = beyond[lane] > most ? beyond[lane] : most;
+  falling.beyond = most;
+}
+
+// the place of the largest of `count` (a multiple of 8) values of at least 0, the first of equals
+static inline int32_t find_largest(const double* values, int64_t count) {
+  Wide best = repeat(-1.0);
+  WideMask place = {};
+  for (int64_t i = 0; i < count; i += LANES) {
+    const Wide here = read(values + i);
+    const WideMask more = here > best, block = WideMask{} + i;
+    best = more ? here : best;
+    place = more ? block : place;
+  }
+  int32_t found = 0;
+  for (int32_t lane = 1; lane < LANES; ++lane) {
+    const bool same = best[lane] == best[found];
+    if (best[lane] > best[found] || (same && place[lane] + lane < place[found] + found)) found = lane;
+  }
+  return (int32_t)(place[found] + found);
+}
+
+// gram (stride, stride) = rows' rows; four columns by a tile at once
+static __attribute__((noinline)) void multiply(const double* rows, int64_t stride, int32_t count, double* gram) {
+  constexpr int64_t across = TILE * LANES;
+  for (int64_t j = 0; j < stride; j += across)
+    for (int64_t i = 0; i < j + across; i += 4) {
+      Wide sum[4][TILE] = {};
+      for (int32_t r = 0; r < count; ++r) {
+        const double *left = rows + r * stride + i, *right = rows + r * stride + j;
+        for (int32_t v = 0; v < TILE; ++v) {
+          const Wide values = read(right + v * LANES);
+          for (int32_t k = 0; k < 4; ++k) sum[k][v] += repeat(left[k]) * values;
+        }
+      }
+      for (int32_t k = 0; k < 4; ++k)
+        for (int32_t v = 0; v < TILE; ++v) write(gram + (i + k) * stride + j + v * LANES, sum[k][v]);
+    }
+  for (int64_t i = 0; i < stride; ++i)
+    for (int64_t j = 0; j < i; ++j) gram[i * stride + j] = gram[j * stride + i];
+}
+
+}  // namespace pw_lasso
+#endif
