@@ -44,9 +44,6 @@ class Sets {
     if (!has_shape(middle, {columns})) door::refuse(function, "middle must have one value per column");
     if (!has_shape(train, {sets, n})) door::refuse(function, "train must be (sets, rows)");
     if (!has_shape(centred, {targets, sets, n})) door::refuse(function, "centred must be (targets, sets, rows)");
-    check_finite(function, "rows", rows);
-    check_finite(function, "middle", middle);
-    check_finite(function, "centred", centred);
     for (int64_t set = 0; set < sets; ++set) {
       if (std::any_of(train_ + set * n, train_ + (set + 1) * n, [](uint8_t value) { return value > 1; }))
         door::refuse(function, "train: expected 0 or 1");
@@ -54,6 +51,9 @@ class Sets {
       if (!learned) door::refuse(function, "train: set " + std::to_string(set) + " learns from no row");
       most_learned = std::max(most_learned, learned);
     }
+    check_finite(function, "rows", rows);
+    check_finite(function, "middle", middle);
+    check_finite(function, "centred", centred);
   }
 
   pw_lasso::Rows of(int64_t set) const {
@@ -78,16 +78,13 @@ void measure_lasso_sets(Matrix rows, Vector middle, Masks train, Cube centred, b
     door::refuse(name, "means and scales must be (sets, columns)");
   if (!has_shape(steepest, {sets.targets, sets.sets})) door::refuse(name, "steepest must be (targets, sets)");
   const LassoTable& table = PW_CHOOSE(lasso, door::find_isa(instructions));
-  const auto n = (int32_t)sets.n, columns = (int32_t)sets.columns, learned = sets.most_learned;
-  const int64_t own = table.table_bytes(n, columns, learned, 0, false);
   nb::gil_scoped_release unlocked;
-  door::each_frame(sets.sets, threads, own + table.path_bytes(columns, learned, 0, false), [&](int64_t s, pw::Scratch memory) {
+  door::each_frame(sets.sets, threads, 0, [&](int64_t s, pw::Scratch) {
     const pw_lasso::Rows of = sets.of(s);
-    double *mean = means.data() + s * columns, *scale = scales.data() + s * columns;
+    double *mean = means.data() + s * sets.columns, *scale = scales.data() + s * sets.columns;
     table.measure(of, scaled, mean, scale);
-    const pw_lasso::Table built = table.build(of, mean, scale, nullptr, false, pw::Scratch{pw::take<char>(memory, own)});
     for (int64_t t = 0; t < sets.targets; ++t)
-      steepest.data()[t * sets.sets + s] = table.steepest(built, sets.centred(t, s), memory);
+      steepest.data()[t * sets.sets + s] = table.steepest(of, mean, scale, sets.centred(t, s));
   });
 }
 

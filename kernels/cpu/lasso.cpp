@@ -3,7 +3,7 @@
 // The solution of min (1/2n) |y - Zb|^2 + alpha |b|_1 is piecewise linear in alpha. With the active columns A and their
 // signs s it is b(alpha) = (Z_A'Z_A)^-1 (Z_A'y - n alpha s), until a column joins (its correlation with the residual
 // reaches n alpha) or leaves (its coefficient reaches 0). Correlations come from the rows, Z'(y - Z_A b), or from the
-// Gram matrix, Z'y - Z'Z_A b: one loop over rows of either. Every segment is solved anew from A and s by a Cholesky
+// Gram matrix, Z'y - Z'Z_A b, of which only the rows of columns that join are formed: one loop over rows of either. Every segment is solved anew from A and s by a Cholesky
 // factor to which columns are appended and from which they are rotated out, so rounding does not add up along a path.
 // Source: Osborne, Presnell, Turlach 2000; Efron, Hastie, Johnstone, Tibshirani 2004.
 #include "lasso_sums.hpp"
@@ -48,12 +48,33 @@ void measure(const Rows& rows, bool scaled, double* means, double* scales) {
   }
 }
 
+// Return max |Z'y| / learned.
+double steepest(const Rows& rows, const double* means, const double* scales, const double* centred) {
+  constexpr int32_t chunk = 64;
+  double count = 0.0, most = 0.0;
+  for (int32_t r = 0; r < rows.n; ++r) count += rows.train[r];
+  for (int32_t j = 0; j < rows.columns; j += chunk) {
+    const int32_t width = pw::low(chunk, rows.columns - j);
+    double sum[chunk] = {};
+    for (int32_t r = 0; r < rows.n; ++r) {
+      if (!rows.train[r]) continue;
+      const double* values = rows.values + (int64_t)r * rows.columns + j;
+      for (int32_t i = 0; i < width; ++i) sum[i] += centred[r] * (values[i] - means[j + i]);
+    }
+    for (int32_t i = 0; i < width; ++i) {
+      const double size = scales[j + i] > 0.0 ? fabs(sum[i]) / scales[j + i] : 0.0;
+      most = size > most ? size : most;
+    }
+  }
+  return most / count;
+}
+
 int64_t table_bytes(int32_t n, int32_t columns, int32_t learned, int32_t n_wanted, bool by_gram) {
   const int64_t stride = padded(columns, STRIDE);
   return 2 * pw::taken_bytes(n, sizeof(int32_t)) + pw::taken_bytes(2 * stride, sizeof(double)) +
          pw::taken_bytes(learned * stride, sizeof(double)) +
-         pw::taken_bytes(columns * padded(n_wanted, LANES), sizeof(double)) +
-         pw::taken_bytes(by_gram ? stride * stride : 0, sizeof(double));
+         pw::taken_bytes(columns * padded(n_wanted, EIGHT), sizeof(double)) +
+         (by_gram ? pw::taken_bytes(columns * stride, sizeof(double)) + pw::taken_bytes(columns, 1) : 0);
 }
 
 Table build(const Rows& rows, const double* means, const double* scales, const uint8_t* wanted, bool by_gram,
@@ -67,7 +88,7 @@ Table build(const Rows& rows, const double* means, const double* scales, const u
   }
   table.columns = rows.columns;
   table.stride = padded(rows.columns, STRIDE);
-  table.wanted_stride = padded(table.n_wanted, LANES);
+  table.wanted_stride = padded(table.n_wanted, EIGHT);
   auto* inverse = pw::take<double>(scratch, 2 * table.stride);
   double* mean = inverse + table.stride;
   clear(inverse, 2 * table.stride);
@@ -93,9 +114,9 @@ Table build(const Rows& rows, const double* means, const double* scales, const u
   table.wanted = predicted;
   table.wanted_rows = wanted_rows;
   if (by_gram) {
-    auto* gram = pw::take<double>(scratch, table.stride * table.stride);
-    multiply(learned, table.stride, table.learned, gram);
-    table.gram = gram;
+    table.gram = pw::take<double>(scratch, rows.columns * table.stride);
+    table.known = pw::take<uint8_t>(scratch, rows.columns);
+    for (int32_t j = 0; j < rows.columns; ++j) table.known[j] = 0;
   }
   return table;
 }
@@ -121,21 +142,21 @@ struct Walk {
 int32_t most_active(int32_t columns, int32_t learned) { return pw::high(pw::low(columns, learned - 1), 1); }
 
 int64_t path_bytes(int32_t columns, int32_t learned, int32_t n_wanted, bool by_gram) {
-  const int64_t most = most_active(columns, learned), width = padded(most, LANES), length = padded(learned, LANES);
+  const int64_t most = most_active(columns, learned), width = padded(most, EIGHT), length = padded(learned, EIGHT);
   const int64_t of_active = pw::taken_bytes(width, sizeof(double)), of_rows = pw::taken_bytes(length, sizeof(double));
   return pw::taken_bytes(most, sizeof(int32_t)) + pw::taken_bytes(learned, sizeof(int32_t)) + 7 * of_active +
          3 * of_rows + pw::taken_bytes(most * width, sizeof(double)) +
          pw::taken_bytes(by_gram ? 0 : most * length, sizeof(double)) +
          4 * pw::taken_bytes(padded(columns, STRIDE), sizeof(double)) +
-         2 * pw::taken_bytes(padded(n_wanted, LANES), sizeof(double));
+         2 * pw::taken_bytes(padded(n_wanted, EIGHT), sizeof(double));
 }
 
 Walk begin(const Table& table, const double* centred, pw::Scratch scratch) {
   Walk walk = {};
   walk.table = &table;
   walk.most = most_active(table.columns, table.learned);
-  walk.width = padded(walk.most, LANES);
-  walk.length = padded(table.learned, LANES);
+  walk.width = padded(walk.most, EIGHT);
+  walk.length = padded(table.learned, EIGHT);
   walk.columns = pw::take<int32_t>(scratch, walk.most);
   walk.each = pw::take<int32_t>(scratch, table.learned);
   const auto vector = [&](int64_t count) {
@@ -166,15 +187,16 @@ Walk begin(const Table& table, const double* centred, pw::Scratch scratch) {
   return walk;
 }
 
-double largest_size(const double* values, int64_t count) {
-  double most = 0.0;
-  for (int64_t j = 0; j < count; ++j) most = fabs(values[j]) > most ? fabs(values[j]) : most;
-  return most;
-}
-
-double steepest(const Table& table, const double* centred, pw::Scratch scratch) {
-  const Walk walk = begin(table, centred, scratch);
-  return largest_size(walk.correlations, table.columns) / table.learned;
+// Return the row of the Gram matrix of a column, which is formed when the column first joins a path of the set.
+const double* gram_row(const Walk& walk, int32_t column) {
+  const Table& table = *walk.table;
+  double* row = table.gram + column * table.stride;
+  if (!table.known[column]) {
+    for (int32_t r = 0; r < table.learned; ++r) walk.fall[r] = table.rows[r * table.stride + column];
+    add_rows(table.rows, table.stride, table.learned, walk.fall, row);
+    table.known[column] = 1;
+  }
+  return row;
 }
 
 // Append a column to L; false when it depends on the active ones.
@@ -184,7 +206,7 @@ bool join(Walk& walk, int32_t column, double sign) {
   double *row = walk.lower + at * walk.width, *values = walk.along + at * walk.length, *products = walk.slope;
   double own = 0.0;
   if (table.gram) {
-    const double* gram = table.gram + column * table.stride;
+    const double* gram = gram_row(walk, column);
     for (int32_t i = 0; i < at; ++i) products[i] = gram[walk.columns[i]];
     own = gram[column];
   } else {
@@ -195,8 +217,8 @@ bool join(Walk& walk, int32_t column, double sign) {
   }
   clear(row, walk.width);  // what is not solved yet counts nothing in a product of whole vectors
   for (int32_t i = 0; i < at; ++i)
-    row[i] = (products[i] - dot(walk.lower + i * walk.width, row, padded(i, LANES))) * walk.inverse[i];
-  const int64_t upto = padded(at, LANES);
+    row[i] = (products[i] - dot(walk.lower + i * walk.width, row, padded(i, EIGHT))) * walk.inverse[i];
+  const int64_t upto = padded(at, EIGHT);
   const double left = own - dot(row, row, upto);
   if (!(left > DEPENDENCE * own)) return false;
   const double root = sqrt(left);
@@ -241,7 +263,7 @@ void leave(Walk& walk, int32_t place) {
   clear(walk.sign_sums + place, walk.active + 1 - place);
   for (int32_t i = place; i < walk.active; ++i) {
     const double* row = walk.lower + i * walk.width;
-    const int64_t upto = padded(i, LANES);
+    const int64_t upto = padded(i, EIGHT);
     walk.target_sums[i] = (walk.correlations[walk.columns[i]] - dot(row, walk.target_sums, upto)) * walk.inverse[i];
     walk.sign_sums[i] = (table.learned * walk.signs[i] - dot(row, walk.sign_sums, upto)) * walk.inverse[i];
   }
@@ -401,5 +423,5 @@ int32_t follow(const Table& table, const Question& question, pw::Scratch scratch
 }  // namespace
 }  // namespace pw_lasso
 
-PW_TABLE(LassoTable, lasso) = {pw_lasso::measure, pw_lasso::table_bytes, pw_lasso::build,
-                               pw_lasso::path_bytes, pw_lasso::steepest, pw_lasso::follow};
+PW_TABLE(LassoTable, lasso) = {pw_lasso::measure, pw_lasso::steepest,   pw_lasso::table_bytes,
+                               pw_lasso::build,   pw_lasso::path_bytes, pw_lasso::follow};

@@ -17,7 +17,8 @@ struct Rows {
 // The same set standardised, and where the correlations of its columns with a residual come from.
 struct Table {
   const double* rows;      // (learned, stride); columns from `columns` on are 0
-  const double* gram;      // rows' rows (columns, stride), or null: then from the rows themselves
+  double* gram;            // rows' rows (columns, stride), as far as `known` (columns); null: from the rows themselves
+  uint8_t* known;
   const int32_t* learned_rows;  // (learned) their places in the table
   const double* wanted;    // (columns, wanted_stride) of the rows to predict, column by column
   const int32_t* wanted_rows;  // (n_wanted) their places in the table
@@ -44,13 +45,13 @@ enum Reason : int32_t { EXACT = 0, OFF_EDGE = 1, OUTSIDE = 2, WRONG_WAY = 3, DEP
 struct LassoTable {
   // means and SDs (columns) of the learned rows; an SD of 0 is a constant column; not scaled: an SD of 1 instead
   void (*measure)(const pw_lasso::Rows& rows, bool scaled, double* means, double* scales);
+  // max |Z'y| / learned
+  double (*steepest)(const pw_lasso::Rows& rows, const double* means, const double* scales, const double* centred);
   int64_t (*table_bytes)(int32_t n, int32_t columns, int32_t learned, int32_t n_wanted, bool by_gram);
   // `wanted` (n) may be null
   pw_lasso::Table (*build)(const pw_lasso::Rows& rows, const double* means, const double* scales, const uint8_t* wanted,
                            bool by_gram, pw::Scratch scratch);
   int64_t (*path_bytes)(int32_t columns, int32_t learned, int32_t n_wanted, bool by_gram);
-  // max |Z'y| / learned
-  double (*steepest)(const pw_lasso::Table& table, const double* centred, pw::Scratch scratch);
   int32_t (*follow)(const pw_lasso::Table& table, const pw_lasso::Question& question, pw::Scratch scratch);
 };
 PW_DECLARE_TABLES(LassoTable, lasso);

@@ -1,33 +1,40 @@
 // lasso_sums.hpp: the long loops of the LASSO paths, vectorised along columns. No sum is reordered by the width of a
-// vector: across rows they run one after the other, dot products have eight partial sums on every instruction set.
+// vector: across rows they run one after the other, and dot products have eight partial sums on every instruction set.
 #ifndef PHASEWELL_CPU_LASSO_SUMS_HPP
 #define PHASEWELL_CPU_LASSO_SUMS_HPP
 #include "lasso.hpp"
 
 namespace pw_lasso {
 
-typedef double Wide __attribute__((vector_size(64)));
-typedef int64_t WideMask __attribute__((vector_size(64)));
-constexpr int32_t LANES = 8;
 #if defined(__AVX512F__)
-constexpr int32_t TILE = 4;  // vectors of sums that stay in registers
+constexpr int32_t LANES = 8;
+#elif defined(__AVX2__)
+constexpr int32_t LANES = 4;
 #else
-constexpr int32_t TILE = 1;
+constexpr int32_t LANES = 2;
 #endif
-constexpr int64_t STRIDE = 32;  // columns come in tiles of 4 x 8 on the widest instruction set
+typedef double Wide __attribute__((vector_size(8 * LANES)));
+typedef int64_t WideMask __attribute__((vector_size(8 * LANES)));
+constexpr int32_t TILE = 4;      // vectors of sums that stay in registers
+constexpr int32_t EIGHT = 8;     // to what vectors over rows and over active columns are padded with 0
+constexpr int64_t STRIDE = 32;   // to what rows of columns are padded with 0: a tile of the widest vectors
 
 static inline int64_t padded(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 static inline Wide read(const double* at) { return *(const Wide*)at; }
 static inline void write(double* at, const Wide& v) { *(Wide*)at = v; }
-static inline Wide repeat(double v) { return Wide{v, v, v, v, v, v, v, v}; }
+static inline Wide repeat(double v) { return Wide{} + v; }
 static inline void clear(double* at, int64_t count) {
   for (int64_t i = 0; i < count; ++i) at[i] = 0.0;
 }
 
 // a.b over `count` (a multiple of 8) of aligned arrays
 static inline double dot(const double* a, const double* b, int64_t count) {
-  Wide sum = {};
-  for (int64_t i = 0; i < count; i += LANES) sum += read(a + i) * read(b + i);
+  constexpr int32_t parts = EIGHT / LANES;
+  Wide sums[parts] = {};
+  for (int64_t i = 0; i < count; i += EIGHT)
+    for (int32_t k = 0; k < parts; ++k) sums[k] += read(a + i + k * LANES) * read(b + i + k * LANES);
+  double sum[EIGHT];
+  for (int32_t i = 0; i < EIGHT; ++i) sum[i] = sums[i / LANES][i % LANES];
   return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 
@@ -37,17 +44,26 @@ static inline void add_scaled(double* to, double weight, const double* from, int
   for (int64_t i = 0; i < count; i += LANES) write(to + i, read(to + i) + each * read(from + i));
 }
 
-// sums (columns) = rows' weights, of `count` rows
+// sums (stride) += rows' weights, of N rows
+template <int32_t N>
+static inline void add_some(const double* rows, int64_t stride, const double* weights, double* sums) {
+  Wide each[N];
+  for (int32_t k = 0; k < N; ++k) each[k] = repeat(weights[k]);
+  for (int64_t j = 0; j < stride; j += LANES) {
+    Wide sum = read(sums + j);
+    for (int32_t k = 0; k < N; ++k) sum += each[k] * read(rows + k * stride + j);
+    write(sums + j, sum);
+  }
+}
+
+// sums (stride) = rows' weights, of `count` rows, read once from end to end
 static __attribute__((noinline)) void add_rows(const double* rows, int64_t stride, int32_t count, const double* weights,
                                                double* sums) {
-  for (int64_t j = 0; j < stride; j += TILE * LANES) {
-    Wide sum[TILE] = {};
-    for (int32_t r = 0; r < count; ++r) {
-      const Wide weight = repeat(weights[r]);
-      for (int32_t v = 0; v < TILE; ++v) sum[v] += weight * read(rows + r * stride + j + v * LANES);
-    }
-    for (int32_t v = 0; v < TILE; ++v) write(sums + j + v * LANES, sum[v]);
-  }
+  constexpr int32_t at_once = 6;
+  clear(sums, stride);
+  int32_t r = 0;
+  for (; r + at_once <= count; r += at_once) add_some<at_once>(rows + r * stride, stride, weights + r, sums);
+  for (; r < count; ++r) add_some<1>(rows + r * stride, stride, weights + r, sums);
 }
 
 // How the correlations of all columns fall with alpha, c + alpha d, and where each leaves its band -n alpha .. n alpha.
@@ -101,9 +117,9 @@ static inline int32_t find_largest(const double* values, int64_t count) {
   WideMask place = {};
   for (int64_t i = 0; i < count; i += LANES) {
     const Wide here = read(values + i);
-    const WideMask more = here > best, block = WideMask{} + i;
+    const WideMask more = here > best;
     best = more ? here : best;
-    place = more ? block : place;
+    place = more ? WideMask{} + i : place;
   }
   int32_t found = 0;
   for (int32_t lane = 1; lane < LANES; ++lane) {
@@ -111,26 +127,6 @@ static inline int32_t find_largest(const double* values, int64_t count) {
     if (best[lane] > best[found] || (same && place[lane] + lane < place[found] + found)) found = lane;
   }
   return (int32_t)(place[found] + found);
-}
-
-// gram (stride, stride) = rows' rows; four columns by a tile at once
-static __attribute__((noinline)) void multiply(const double* rows, int64_t stride, int32_t count, double* gram) {
-  constexpr int64_t across = TILE * LANES;
-  for (int64_t j = 0; j < stride; j += across)
-    for (int64_t i = 0; i < j + across; i += 4) {
-      Wide sum[4][TILE] = {};
-      for (int32_t r = 0; r < count; ++r) {
-        const double *left = rows + r * stride + i, *right = rows + r * stride + j;
-        for (int32_t v = 0; v < TILE; ++v) {
-          const Wide values = read(right + v * LANES);
-          for (int32_t k = 0; k < 4; ++k) sum[k][v] += repeat(left[k]) * values;
-        }
-      }
-      for (int32_t k = 0; k < 4; ++k)
-        for (int32_t v = 0; v < TILE; ++v) write(gram + (i + k) * stride + j + v * LANES, sum[k][v]);
-    }
-  for (int64_t i = 0; i < stride; ++i)
-    for (int64_t j = 0; j < i; ++j) gram[i * stride + j] = gram[j * stride + i];
 }
 
 }  // namespace pw_lasso
