@@ -110,12 +110,15 @@ def predict_folds(
 ) -> NDArray[np.float64]:
     """Return the prediction of every row (rows,) by a clone of `estimator` fitted without the row's group.
 
-    Everything that is learned, scaling and lambda included, is learned inside the fold. An estimator that solves all
-    folds together does so.
+    Everything that is learned, scaling and lambda included, is learned inside the fold. `target` is (rows,), or
+    (targets, rows) for many targets of the same rows, and so is the answer. An estimator that solves all folds together
+    does so.
     """
     if hasattr(estimator, "predict_left_out"):
         left_out: NDArray[np.float64] = estimator.predict_left_out(rows, target, codes)
         return left_out
+    if target.ndim > 1:
+        return np.array([predict_folds(estimator, rows, own, codes) for own in target])
     from sklearn.base import clone
     from sklearn.ensemble import RandomForestRegressor
 

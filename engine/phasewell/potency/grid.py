@@ -225,8 +225,8 @@ def _score_windows(task: _Task) -> tuple[Floats, list[int]]:
             if not len(usable):
                 continue
             rows = np.ascontiguousarray(task.values[:, usable])
-            for deal, target in enumerate(task.targets):
-                errors[deal, place] = _rmse(target, predict_folds(estimator, rows, target, task.codes), task.codes)
+            predicted = predict_folds(estimator, rows, task.targets, task.codes)
+            errors[:, place] = [_rmse(*both, task.codes) for both in zip(task.targets, predicted, strict=True)]
     return errors, left_out
 
 

@@ -25,8 +25,6 @@ from phasewell.errors import UsageError
 from phasewell.potency.lasso_paths import CONSTANT_RELATIVE_SD, TrainingSets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import ArrayLike, NDArray
 
     Vector = NDArray[np.float64]  # (rows,) or (columns,)
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int64]
 
 MAX_GROUPS_LEFT_OUT_SINGLY = 30  # above this many groups, ten folds of whole groups
-MOST_FITTED = 4_000_000  # training sets x alphas x rows solved at once: 32 MB an array
+MOST_FITTED = 4_000_000  # targets x groups x rows x alphas predicted at once: 32 MB an array
 
 
 class LassoPath(NamedTuple):
@@ -74,8 +72,8 @@ def largest_alpha(rows: Matrix, target: Vector) -> float:
 def solve_path(rows: Matrix, target: Vector, alphas: Vector, l1_ratio: float = 1.0) -> LassoPath:
     """Solve min (1/2n) |y - b0 - Zb|^2 + alpha |b|_1 for every alpha (descending), Z standardised with ddof 0.
 
-    The exact path up to 100 rows, coordinate descent above (`phasewell.potency.lasso_paths`); this lambda is glmnet's.
-    `l1_ratio` below 1 is the elastic net.
+    The exact path (`phasewell.potency.lasso_paths`); this lambda is glmnet's. `l1_ratio` below 1 is the elastic net, by
+    coordinate descent.
     """
     sets = TrainingSets(rows, np.ones((1, len(rows)), bool), target)
     coefficients = sets.solve(alphas[None], l1_ratio).coefficients(0)
@@ -113,9 +111,13 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ratio = self.penalty_ratio()
         self.n_features_in_ = rows.shape[1]
         self.alphas_ = self.alphas_for(np.array([largest_alpha(rows, target)]))[0]
-        errors = self._errors(rows, target, codes, np.ones(len(rows), bool), self.alphas_)
+        inner = self._inner_folds(codes, int(codes.max()) + 1)
+        sets = TrainingSets(rows, inner, target)
+        solutions = sets.solve(np.tile(self.alphas_, (len(inner), 1)), ratio)
+        predicted = solutions.predict(~inner, np.zeros(len(inner), np.int64))[0]
+        errors = _group_means((predicted - target[:, None]) ** 2, codes)
         self.cv_error_ = errors.mean(axis=0)
-        chosen = choose_candidate(errors, self.se_factor)
+        chosen = int(choose_candidate(errors, self.se_factor))
         path = solve_path(rows, target, self.alphas_, ratio)
         self.alpha_ = float(self.alphas_[max(chosen - 1, 0)])
         # candidate 0 is the mean alone; candidate 1 is its limit on these rows
@@ -132,32 +134,45 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         predicted: Vector = self.intercept_ + standardised @ self.coef_[used]
         return predicted
 
-    def predict_left_out(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None) -> Vector:  # noqa: N803
-        """Return the prediction (rows,) of every row by a fit without its group; at least 3 groups.
+    def predict_left_out(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None) -> Matrix:  # noqa: N803
+        """Return the prediction of every row by a fit without its group; at least 3 groups.
 
-        The same numbers as a `fit` a group, with the paths of all outer and inner folds followed together.
+        `y` is (rows,), or (targets, rows) for many targets of the same rows, and so is the answer. The same numbers as
+        a `fit` a group and target, with the paths of all targets and of all outer and inner folds followed together.
         """
         rows, target = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
         codes = self._codes(groups, 3)
-        predicted = np.empty(len(target))
+        predicted = np.empty(target.shape)
         n_groups = int(codes.max()) + 1
-        outer = [codes != group for group in range(n_groups)]
-        inner = [self._inner_folds(codes, train) for train in outer]
-        size = sum(len(sets) + 1 for sets in inner) * self.n_alphas * len(target)
-        blocks = np.array_split(np.arange(n_groups), min(n_groups, -(-size // MOST_FITTED)))
-        for block in blocks:
-            train = np.concatenate([np.vstack([outer[g], inner[g]]) for g in block])
-            first = np.cumsum([0, *(len(inner[g]) + 1 for g in block)])
-            sets = TrainingSets(rows, train, target)
-            alphas = np.repeat(self.alphas_for(sets.largest_alpha[first[:-1]]), np.diff(first), axis=0)
-            fitted = sets.solve(alphas, self.penalty_ratio()).fitted
-            for group, at, end in zip(block, first[:-1], first[1:], strict=True):
-                held = outer[group] & ~train[at + 1 : end]
-                errors = _held_errors(fitted[at + 1 : end], sets.intercept[at + 1 : end], held, target, codes)
-                chosen = choose_candidate(errors, self.se_factor)
-                own = ~outer[group]
-                predicted[own] = fitted[at, chosen - 1, own] if chosen else sets.intercept[at]
+        size = target.size * n_groups * (1 + self.n_alphas)
+        for block in np.array_split(np.arange(n_groups), min(n_groups, -(-size // MOST_FITTED))):
+            candidates = self._left_out_candidates(rows, target, codes, block)  # (.., block, rows, 1 + alphas)
+            errors = _group_means((candidates - target[..., None, :, None]) ** 2, codes)
+            inside = np.arange(n_groups) != block[:, None]
+            errors = errors[..., inside, :].reshape(*errors.shape[:-2], n_groups - 1, -1)
+            chosen = choose_candidate(errors, self.se_factor)  # (.., block)
+            for place, group in enumerate(block):
+                own = np.flatnonzero(codes == group)
+                at = np.broadcast_to(chosen[..., place, None, None], (*chosen.shape[:-1], len(own), 1))
+                predicted[..., own] = np.take_along_axis(candidates[..., place, own, :], at, axis=-1)[..., 0]
         return predicted
+
+    def _left_out_candidates(self, rows: Matrix, target: Matrix, codes: Codes, block: Codes) -> Matrix:
+        """Return predictions (.., block, rows, 1 + alphas) without every group of a block, the mean alone first.
+
+        Rows of the group itself are predicted by the fit without it, the others by the inner fold that leaves them out.
+        """
+        n_groups = int(codes.max()) + 1
+        outer = codes != block[:, None]
+        rank = codes - (codes > block[:, None])  # of a row's group among the groups inside
+        inner = self._inner_folds(rank, n_groups - 1) & outer  # (folds, block, rows)
+        train = np.concatenate([outer[None], inner]).swapaxes(0, 1)  # (block, 1 + folds, rows)
+        wanted = np.concatenate([~outer[None], outer & ~inner]).swapaxes(0, 1)
+        each = train.shape[1]
+        sets = TrainingSets(rows, train.reshape(-1, len(codes)), target)
+        alphas = np.repeat(self.alphas_for(sets.largest_alpha[..., ::each]), each, axis=-2)
+        solutions = sets.solve(alphas, self.penalty_ratio())
+        return solutions.predict(wanted.reshape(-1, len(codes)), np.repeat(np.arange(len(block)), each))
 
     def penalty_ratio(self) -> float:
         """Return the share of the penalty that is |b|_1: 1 for LASSO, 0 for ridge."""
@@ -173,32 +188,21 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return codes
 
     def alphas_for(self, largest: Vector) -> Matrix:
-        """Return the lambdas (sets, n_alphas), descending; all 0 where no column is of use."""
+        """Return the lambdas (.., n_alphas), descending; all 0 where no column is of use."""
         # as glmnet: at 0.001 already every coefficient is shrunk to nothing
-        grid: Matrix = (largest / max(self.penalty_ratio(), 0.001))[:, None] * np.geomspace(
+        grid: Matrix = (largest / max(self.penalty_ratio(), 0.001))[..., None] * np.geomspace(
             1.0, self.alpha_ratio, self.n_alphas
         )
         return grid
 
-    def _inner_folds(self, codes: Codes, train: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the rows learned from (folds, rows) in every inner fold of the training rows."""
-        inside = np.unique(codes[train])
-        folds = self.folds or (len(inside) if len(inside) <= MAX_GROUPS_LEFT_OUT_SINGLY else 10)
+    def _inner_folds(self, codes: Codes, n_groups: int) -> NDArray[np.bool_]:
+        """Return where a row is learned from, (folds, ..) of codes (..), when whole groups are left out."""
+        folds = self.folds or (n_groups if n_groups <= MAX_GROUPS_LEFT_OUT_SINGLY else 10)
         if folds < 2:
             raise UsageError(f"{type(self).__name__}: folds is {folds}; expected 2 or more, or None")
-        fold = np.full(int(codes.max()) + 1, -1)
-        fold[inside] = np.arange(len(inside)) % folds
-        return np.array([train & (fold[codes] != left_out) for left_out in range(int(fold.max()) + 1)])
-
-    def _errors(self, rows: Matrix, target: Vector, codes: Codes, train: NDArray[np.bool_], alphas: Vector) -> Matrix:
-        """Return the mean squared error of every group when it is left out, (groups, 1 + alphas), the mean first."""
-        inner = self._inner_folds(codes, train)
-        found = []
-        for some in _blocks(inner, len(alphas) * len(target)):
-            sets = TrainingSets(rows, some, target)
-            fitted = sets.solve(np.tile(alphas, (len(some), 1)), self.penalty_ratio()).fitted
-            found.append(_held_errors(fitted, sets.intercept, train & ~some, target, codes))
-        return np.concatenate(found)
+        left_out = np.arange(min(folds, n_groups)).reshape(-1, *(1,) * codes.ndim)
+        learned: NDArray[np.bool_] = codes % folds != left_out
+        return learned
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -247,36 +251,25 @@ class RidgeLeaveGroupOut(LassoLeaveGroupOut):
         return 0.0
 
 
-def choose_candidate(errors: Matrix, se_factor: float) -> int:
+def choose_candidate(errors: Matrix, se_factor: float) -> Codes:
     """Return the first candidate within `se_factor` standard errors (over groups) of the least mean error.
 
-    `errors` is (groups, candidates), candidates from the simplest to the most complex.
+    `errors` is (.., groups, candidates), candidates from the simplest to the most complex; the answer is (..).
     """
-    mean = errors.mean(axis=0)
-    best = int(mean.argmin())
-    spread = float(errors[:, best].std(ddof=1)) / np.sqrt(len(errors))
-    return int(np.flatnonzero(mean <= mean[best] + se_factor * spread)[0])
+    mean = errors.mean(axis=-2)
+    best = mean.argmin(axis=-1, keepdims=True)
+    of_best = np.take_along_axis(errors, best[..., None], axis=-1)[..., 0]
+    spread = of_best.std(axis=-1, ddof=1, keepdims=True) / np.sqrt(errors.shape[-2])
+    enough = mean <= np.take_along_axis(mean, best, axis=-1) + se_factor * spread
+    return enough.argmax(axis=-1)
 
 
-def _blocks(train: NDArray[np.bool_], each: int) -> Iterator[NDArray[np.bool_]]:
-    """Yield the training sets in blocks that are solved at once."""
-    yield from np.array_split(train, min(len(train), -(-len(train) * each // MOST_FITTED)))
-
-
-def _held_errors(
-    fitted: NDArray[np.float64], intercept: Vector, held: NDArray[np.bool_], target: Vector, codes: Codes
-) -> Matrix:
-    """Return the mean squared error of every group held out (groups, 1 + alphas), the mean alone first.
-
-    `fitted` is (sets, alphas, rows), `held` (sets, rows); groups come in the order of the sets, then of their codes.
-    """
-    squared = np.concatenate([intercept[:, None, None] + np.zeros((1, 1, len(target))), fitted], axis=1)
-    squared -= target
-    squared *= squared
-    which, row = np.nonzero(held)
-    key = which * (int(codes.max()) + 1) + codes[row]
-    keys, place, count = np.unique(key, return_inverse=True, return_counts=True)
-    total = np.zeros((len(keys), squared.shape[1]))
-    np.add.at(total, place, squared[which, :, row])
-    errors: Matrix = total / count[:, None]
-    return errors
+def _group_means(values: Matrix, codes: Codes) -> Matrix:
+    """Return the means (.., groups, candidates) over the rows of every group of values (.., rows, candidates)."""
+    counts = np.bincount(codes)
+    if len(counts) == len(codes):
+        return values[..., np.argsort(codes), :]
+    order = np.argsort(codes, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    means: Matrix = np.add.reduceat(values[..., order, :], starts, axis=-2) / counts[:, None]
+    return means

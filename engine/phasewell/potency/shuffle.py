@@ -10,7 +10,7 @@ import numpy as np
 
 from phasewell.errors import UsageError
 from phasewell.potency.estimators import make_estimator
-from phasewell.potency.evaluation import evaluate, fold_predictions
+from phasewell.potency.evaluation import evaluate, predict_folds
 from phasewell.potency.training import training_table
 
 if TYPE_CHECKING:
@@ -60,10 +60,12 @@ def permute_targets(
         raise UsageError(f"permute_targets: n = {n}; expected at least 1 shuffle")
     table = training_table(profile, targets, groups)
     estimator = make_estimator(kind, seed, parameters)
-    ratios = []
-    for target in (table.target, *deal_targets(table, n, seed)):
-        shuffled = replace(table, target=target)
-        ratios.append(evaluate(kind, "nested", shuffled, fold_predictions(estimator, shuffled)).ratio)
+    targets_dealt = np.array([table.target, *deal_targets(table, n, seed)])
+    predicted = predict_folds(estimator, table.values, targets_dealt, table.group_codes)
+    ratios = [
+        evaluate(kind, "nested", replace(table, target=target), own).ratio
+        for target, own in zip(targets_dealt, predicted, strict=True)
+    ]
     below = sum(ratio <= ratios[0] * (1.0 + TIE) for ratio in ratios[1:])
     return ShuffleTest(
         kind=kind,
