@@ -395,4 +395,4 @@ def solve_lasso_paths(
     threads: int = 1,
     instructions: str = "best",
 ) -> None:
-    """Do `predict_lasso_paths`, and write the coefficients (targets, sets, alphas, columns) on the standardised scale."""
+    """Do `predict_lasso_paths`, but write the coefficients (targets, sets, alphas, columns) on the sets' own scales."""

@@ -61,6 +61,38 @@ def small_render() -> dict[str, Any]:
     return {**drawing, "pixels": empty(np.uint8, N, H, W), "labels": empty(np.int32, N, H, W)}
 
 
+def lasso_sets(*written: str) -> dict[str, Any]:
+    """Return four rows of three columns, two training sets, one target, two alphas."""
+    rows = np.random.default_rng(7).normal(size=(4, 3))
+    rows -= rows.mean(axis=0)
+    train = np.array([[1, 1, 1, 0], [0, 1, 1, 1]], np.uint8)
+    target = np.array([1.0, 2.0, 4.0, 3.0])
+    intercept = (train * target).sum(axis=1) / 3
+    centred = (train * (target - intercept[:, None]))[None]
+    tables = {"rows": rows, "middle": empty(np.float64, 3), "train": train, "centred": centred}
+    if "steepest" in written:
+        return {**tables, "scaled": True, **{name: empty(np.float64, 2, 3) for name in ("means", "scales")},
+                "steepest": empty(np.float64, 1, 2)}  # fmt: skip
+    asked = {
+        "means": empty(np.float64, 2, 3),
+        "scales": np.ones((2, 3)),
+        "alphas": np.tile([0.5, 0.1], (1, 2, 1)),
+        "largest": np.ones((1, 2)),
+    }
+    predicted = {
+        "intercept": intercept[None],
+        "wanted": np.ones((2, 4), np.uint8),
+        "place": np.arange(2),
+        "fitted": empty(np.float64, 1, 2, 4, 3),
+    }
+    results = predicted if "fitted" in written else {"coefficients": empty(np.float64, 1, 2, 2, 3)}
+    return {**tables, **asked, **results, "reasons": empty(np.int32, 1, 2), "by_gram": False}
+
+
+def lasso_call(*written: str) -> Call:
+    return Call(lambda: lasso_sets(*written), written)
+
+
 def in_place(**numbers: int) -> Call:
     return Call(lambda: {"planes": planes(), "width": W, **numbers}, ("planes",), ("planes",))
 
@@ -184,6 +216,11 @@ CALLS: dict[str, Call] = {
         ("planes", "grey", "labels"),
     ),
     "measure_cells": Call(lambda: {"grey": grey(), "labels": (grey() // 64).astype(np.int32)}, (), ("grey", "labels")),
+}
+CALLS |= {
+    "measure_lasso_sets": lasso_call("means", "scales", "steepest"),
+    "predict_lasso_paths": lasso_call("fitted", "reasons"),
+    "solve_lasso_paths": lasso_call("coefficients", "reasons"),
 }
 WITHOUT_ARRAYS = {"scratch_bytes", "instruction_sets"}
 

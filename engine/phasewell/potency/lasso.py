@@ -261,7 +261,8 @@ def choose_candidate(errors: Matrix, se_factor: float) -> Codes:
     of_best = np.take_along_axis(errors, best[..., None], axis=-1)[..., 0]
     spread = of_best.std(axis=-1, ddof=1, keepdims=True) / np.sqrt(errors.shape[-2])
     enough = mean <= np.take_along_axis(mean, best, axis=-1) + se_factor * spread
-    return enough.argmax(axis=-1)
+    first: Codes = enough.argmax(axis=-1)
+    return first
 
 
 def _group_means(values: Matrix, codes: Codes) -> Matrix:

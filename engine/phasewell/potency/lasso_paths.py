@@ -99,7 +99,8 @@ class TrainingSets:
     @property
     def intercept(self) -> Floats:
         """Mean target of every set."""
-        return self._intercept.reshape(self._shape)
+        mean: Floats = self._intercept.reshape(self._shape)
+        return mean
 
     @property
     def largest_alpha(self) -> Floats:
@@ -190,7 +191,8 @@ class Solutions:
         if reasons[0, 0]:
             self._reasons[target, which] = int(reasons[0, 0])
             return self._descend(target, which)
-        return found[0, 0].T
+        coefficients: Floats = found[0, 0].T
+        return coefficients
 
     def _call(self, kernel: object, *results: NDArray[np.generic], one: tuple[int, int] | None = None) -> None:
         """Call a kernel of paths on all sets, or on one (target, set)."""
@@ -215,7 +217,8 @@ class Solutions:
     def _standardised(self, which: int, rows: Integers) -> Floats:
         """Return some rows of the table on the scale of a set; a constant column is 0."""
         scale = self._sets._scales[which]
-        table: Floats = (self._sets._rows[rows] - self._sets._means[which]) * (scale > 0) / np.where(scale > 0, scale, 1)
+        inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+        table: Floats = (self._sets._rows[rows] - self._sets._means[which]) * inverse
         return table
 
     def _descend(self, target: int, which: int) -> Floats:
