@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from phasewell.potency import FieldSums, demonstrate_row_folds, draw_fields, rmse_interval, stack_rows
 from phasewell.runs.paper_r.axes import choose_fields, choose_hours
@@ -51,8 +50,7 @@ def draw_rows(material: Material, sums: FieldSums, scale: PaperRScale, hours: in
 
 def model_rows(rows: BootstrapRows) -> dict[str, Any]:
     """Return what the LASSO says of left-out clones, and, as a demonstration of the error, of left-out rows."""
-    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
-        found = demonstrate_row_folds(rows.profile, rows.targets, rows.groups, "lasso", rows.seed)
+    found = demonstrate_row_folds(rows.profile, rows.targets, rows.groups, "lasso", rows.seed)
     evaluation = found.grouped
     return {
         "hours": rows.hours,

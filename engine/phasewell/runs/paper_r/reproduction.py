@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,11 @@ from phasewell.runs.folder.code import potency_code_version
 from phasewell.runs.folder.lock import RunLock
 from phasewell.runs.folder.step_ledger import StepLedger
 from phasewell.runs.interruption import stop_on_signals
-from phasewell.runs.paper_r.bootstrapping import bootstrap_conditions, draw_rows, model_rows
 from phasewell.runs.paper_r.describing import STEPS
 from phasewell.runs.paper_r.material import read_material
-from phasewell.runs.paper_r.modelling import Modeller
+from phasewell.runs.paper_r.modelling import ModelSteps
 from phasewell.runs.paper_r.scale import PaperRScale, choose_scale
+from phasewell.runs.paper_r.stepping import Step, run_steps
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -40,10 +39,10 @@ def reproduce_paper_r(
     """Reproduce paper R on a finished run whose plate map names clone and potency, and return the result.
 
     Images are read for a few panels only, where they are there. `output` is a folder for this reproduction alone: what
-    is done lies there, and the same call goes on from it. `workers` above 1 spreads grids and bootstraps over that many
-    processes of a Dask cluster, `scheduler` over a running one; the numbers are the same. `ledger` is a CSV of
-    passages. `say` is told what is being done. The result is also written as OUTPUT/result.json; the page is
-    `phasewell.report.paper_r.write_paper_r`.
+    is done lies there, and the same call goes on from it. `workers` above 1 spreads models, grids and bootstraps over
+    that many processes of a Dask cluster, `scheduler` over a running one, while this process describes the populations;
+    the numbers are the same. `ledger` is a CSV of passages. `say` is told what is being done. The result is also
+    written as OUTPUT/result.json; the page is `phasewell.report.paper_r.write_paper_r`.
     Raises InputError for an unfinished run and fewer than 3 clones, UsageError for a folder of another reproduction,
     LockedError while another process works there, UnavailableError without Dask, InterruptedRunError when told to stop.
     """
@@ -62,14 +61,13 @@ def reproduce_paper_r(
     }
     with RunLock(folder), stop_on_signals() as stop:
         kept = StepLedger(folder, identity, potency_code_version())
-        steps: dict[str, Any] = {}
-        for name, describe in STEPS.items():
-            stop.check()
-            say(name.replace("_", " "))
-            steps[name] = kept.once(name, partial(describe, material, chosen))
+        models = ModelSteps(material, chosen)
+        descriptions = [
+            Step(name, name.replace("_", " "), describe, lambda: (material, chosen)) for name, describe in STEPS.items()
+        ]
         with _open_executor(workers, scheduler) as executor:
-            modeller = Modeller(material, chosen, kept, executor, say, stop.check)
-            steps |= _make_models(modeller)
+            made = run_steps(descriptions, models.steps(), kept, executor, say, stop.check)
+        steps = {name: made[name] for name in STEPS} | models.join(made)
         result = {
             "paper": "R",
             "scale": chosen.model_dump(mode="json"),
@@ -78,39 +76,6 @@ def reproduce_paper_r(
             "code_versions": kept.code_versions(),
         }
         return kept.finish(result)
-
-
-def _make_models(modeller: Modeller) -> dict[str, Any]:
-    """Return the steps of the models in the order of the paper."""
-    say, check = modeller.say, modeller.check
-    say("models on the full profile")
-    steps: dict[str, Any] = {"models": modeller.evaluate()}
-    steps["lasso_grid"] = modeller.lasso_grid()
-    steps["forest_grid"] = modeller.forest_grid()
-    check()
-    say("structure of the models")
-    steps["structure"] = modeller.structure()
-    steps["field_bootstraps"] = _bootstrap(modeller)
-    return steps
-
-
-def _bootstrap(modeller: Modeller) -> list[dict[str, Any]]:
-    """Return every condition of the field bootstraps; conditions that are not done go to the executor together."""
-    material, scale, kept = modeller.material, modeller.scale, modeller.ledger
-    conditions = {
-        f"field-bootstrap-{hours}x{fields}": draw_rows(material, modeller.sums, scale, hours, fields)
-        for hours, fields in bootstrap_conditions(material, scale)
-    }
-    waiting = {}
-    if modeller.executor is not None:
-        left = {name: rows for name, rows in conditions.items() if not kept.is_done(name)}
-        waiting = {name: modeller.executor.submit(model_rows, rows) for name, rows in left.items()}
-    found = []
-    for name, rows in conditions.items():
-        modeller.check()
-        modeller.say(f"field bootstraps: {rows.fields} fields until {rows.profile.times_h[-1]:g} h")
-        found.append(kept.once(name, waiting[name].result if name in waiting else partial(model_rows, rows)))
-    return found
 
 
 @contextmanager
