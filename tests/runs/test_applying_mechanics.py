@@ -14,7 +14,7 @@ from phasewell.cli import main
 from phasewell.config import Config, PlateConfig, ProfileConfig, RunConfig
 from phasewell.durable import temporary_beside
 from phasewell.errors import InputError, LockedError, OutputError
-from phasewell.report import write_report
+from phasewell.report import write_comparison, write_report
 from phasewell.report.applied_models import ends, panel_lines
 from phasewell.report.reading import read_content
 from phasewell.runs import fit_models, plate_of, predict_wells, run, simulate
@@ -196,3 +196,27 @@ def test_an_infinite_interval_is_shown_as_infinite_and_a_stale_document_is_only_
     assert f"because the run was made anew since: predictions/{path.name}; predict again, or remove them." in text
     assert "Predicted by models" not in text
     assert panel_lines(read_content(new)) == ({}, [])
+
+
+def test_two_runs_side_by_side_show_what_one_model_says_of_both(plates: Path, new: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(new, tmp_path / "other"))
+    applied = apply_model(new, model_of(plates), 0.8)
+    assert isinstance(applied, AppliedModel)
+    keep_predictions(new, applied)
+    page = tmp_path / "page.html"
+    name = f"Ridge {applied.digest[:6]}"
+    assert f"{applied.name} was applied to the first run only." in words(write_comparison(new, other, page))
+    moved = applied.wells[1].model_copy(update={"predicted": (applied.wells[1].predicted or 0) + 2.5, "inside": False})
+    wells = (applied.wells[0].model_copy(update={"predicted": None}), moved, *applied.wells[2:])
+    kept = keep_predictions(other, applied.model_copy(update={"wells": wells}))
+    text = words(write_comparison(new, other, page))
+    both = len(applied.wells) - 1
+    outside = [sum(not well.inside for well in each) for each in (applied.wells, wells)]
+    assert "Models that were applied to both runs" in text
+    assert f"{name} {both} {2.5 / both:+.3f} +2.500 {moved.well} {outside[0]} {outside[1]}" in text
+    assert "only." not in text
+    assert f"{moved.well} {applied.wells[1].predicted:.3f} {moved.predicted:.3f} +2.500" in text
+    kept.write_bytes(applied.model_copy(update={"run_id": "0" * 64}).to_bytes())
+    text = words(write_comparison(new, other, page))
+    assert "Of the second run: Left out, because the run was made anew since" in text
+    assert f"{applied.name} was applied to the first run only." in text

@@ -17,7 +17,7 @@ from phasewell.config import Config, InferenceConfig, ProfileConfig
 from phasewell.errors import InputError
 from phasewell.inference import make_untrained_model
 from phasewell.manifest import RunManifest
-from phasewell.report import write_report
+from phasewell.report import write_comparison, write_report
 from phasewell.tables import export, open_results
 from phasewell.tables.parts import find_parts
 from phasewell.tables.well_scores import read_plate_scores
@@ -121,6 +121,10 @@ def test_a_network_applied_to_a_finished_run_is_kept_and_shown(
     assert "No network scored the frames of this run." in page
     assert f"densenet13 {model['digest'][:6]} was applied to this finished run (its card names no plate)" in page
     assert open_results(folder).manifest.scored_by is None
+    text = write_comparison(folder, folder, tmp_path / "page.html").read_text()
+    assert "No network scored either run." in text
+    assert f"densenet13 {model['digest'][:6]} was applied to both finished runs." in text
+    assert text.count("+0.000") >= 3
     manifest = folder / "manifest.json"
     document = json.loads(manifest.read_bytes()) | {"plate_digest": "0" * 64}
     manifest.write_text(json.dumps(document))

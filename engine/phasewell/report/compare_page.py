@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from phasewell.cells import DESCRIPTORS
 from phasewell.report import plate_maps
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Fold, Page, Paragraph, Section, Table
+from phasewell.report.compared_models import models_section, scores_section
 from phasewell.report.compared_runs import Comparison, read_run
 from phasewell.report.document import prepare_output, write_page
 from phasewell.report.measures import UNITS, Measure, shown_time
@@ -41,8 +41,8 @@ def compose_comparison(compared: Comparison) -> Page:
         _wells(compared),
         _descriptors(compared),
         _frames(compared),
-        _models(compared),
-        _scores(compared),
+        models_section(compared),
+        scores_section(compared),
     )
     runs = (compared.first, compared.second)
     simulated = "Frames of at least one of the runs were made by a program." if any(r.simulated for r in runs) else ""
@@ -239,58 +239,3 @@ def _frames(compared: Comparison) -> Section:
 
 def _state(state: tuple[str, str]) -> str:
     return ": ".join(dict.fromkeys(text for text in state if text))
-
-
-def _models(compared: Comparison) -> Section:
-    runs = (compared.first, compared.second)
-    kinds = list(dict.fromkeys(m.evaluation.kind for run in runs for m in run.models))
-    if not kinds:
-        return Section("potency", "Potency models", [Paragraph("No model was fitted on either run.", "note")])
-    columns = [Column("Model")]
-    rows: list[list[Cell]] = []
-    for name in ("First run", "Second run"):
-        columns += [Column("RMSE", ".3f", name), Column("Baseline RMSE", ".3f", name), Column("Q²", ".2f", name)]
-    for kind in kinds:
-        found = [next((m for m in run.models if m.evaluation.kind == kind), None) for run in runs]
-        title = next(m.title for m in found if m)
-        rows.append([title, *(value for m in found for value in (m.scores if m else (None, None, None)))])
-    note = "Leave one clone out, in units of the target. Clones are few: a small difference of RMSE is no finding."
-    return Section("potency", "Potency models", [Table("Scores of the models", columns, rows, note)])
-
-
-def _scores(compared: Comparison) -> Section:
-    title, first, second = "Network scores", compared.first, compared.second
-    if first.scores is None or second.scores is None:
-        said = "neither run" if first.scores is second.scores else "one of the runs only"
-        text = f"A network scored the frames of {said}." if said != "neither run" else "No network scored either run."
-        return Section("scores", title, [Paragraph(text, "note")])
-    blocks: list[Block] = []
-    names = ("network", "model_sha256", "backend", "precision", "hardware")
-    rows: list[list[Cell]] = [
-        [name, *(str(run.scores.scored_by.get(name, "–")) for run in _scored(compared))] for name in names
-    ]
-    blocks.append(Table("Who scored", [Column(""), Column("First"), Column("Second")], rows))
-    if first.scores.classes != second.scores.classes:
-        blocks.append(Paragraph("The networks tell other classes apart; their scores are not comparable.", "warning"))
-        return Section("scores", title, blocks)
-    blocks.append(_score_table(compared, first.scores.shown))
-    return Section("scores", title, blocks)
-
-
-def _scored(compared: Comparison) -> list[Any]:
-    return [compared.first, compared.second]
-
-
-def _score_table(compared: Comparison, shown: Sequence[int]) -> Block:
-    by_well = [{well.well: well for well in run.scores.wells} for run in _scored(compared)]
-    classes = _scored(compared)[0].scores.classes
-    rows: list[list[Cell]] = []
-    for well in compared.wells:
-        for place in shown:
-            one, other = (found[well].mean[place] if well in found else None for found in by_well)
-            row: list[Cell] = [well, classes[place], one, other]
-            rows.append([*row, None if one is None or other is None else other - one])
-    columns = [Column("Well"), Column("Probability of"), Column("First", ".3f"), Column("Second", ".3f")]
-    return Fold(
-        f"Scores of {len(compared.wells)} wells", [Table("Wells", [*columns, Column("Difference", "+.3f")], rows)]
-    )

@@ -17,6 +17,7 @@ from phasewell.report.evaluations import ModelReport, read_models
 from phasewell.report.measures import Measure, field_measures
 from phasewell.report.reading import find_plate, frame_columns
 from phasewell.report.well_scores import RunScores, read_scores
+from phasewell.tables.applied import Applied, read_applied
 from phasewell.tables.results import open_results
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class ComparedRun:
     status: Mapping[tuple[str, str, float], tuple[str, str]]  # (well, field, hour) -> (status, reason)
     models: tuple[ModelReport, ...]
     scores: RunScores | None
+    applied: Applied
     simulated: bool
 
     @property
@@ -60,6 +62,7 @@ def read_run(folder: Path) -> ComparedRun:
         status={(str(w), str(f), float(h)): (str(s), str(r)) for (w, f, h), (s, r) in zip(keys, states, strict=True)},
         models=read_models(folder / "models"),
         scores=read_scores(results),
+        applied=read_applied(folder, results.manifest.run_id),
         simulated=plate is not None and "simulated" in plate.provenance,
     )
 
