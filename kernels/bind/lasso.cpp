@@ -20,7 +20,8 @@ using Reasons = door::Out<int32_t, nb::shape<-1, -1>>;
 template <typename Array>
 bool has_shape(const Array& array, std::initializer_list<int64_t> shape) {
   size_t axis = 0;
-  return std::all_of(shape.begin(), shape.end(), [&](int64_t length) { return (int64_t)array.shape(axis++) == length; });
+  return std::all_of(shape.begin(), shape.end(),
+                     [&](int64_t length) { return (int64_t)array.shape(axis++) == length; });
 }
 
 template <typename Array>
@@ -70,8 +71,8 @@ class Sets {
   const double* centred_;
 };
 
-void measure_lasso_sets(Matrix rows, Vector middle, Masks train, Cube centred, bool scaled, Written means, Written scales,
-                        Written steepest, int32_t threads, const std::string& instructions) {
+void measure_lasso_sets(Matrix rows, Vector middle, Masks train, Cube centred, bool scaled, Written means,
+                        Written scales, Written steepest, int32_t threads, const std::string& instructions) {
   const std::string name = "measure_lasso_sets";
   const Sets sets(name, rows, middle, train, centred);
   if (!has_shape(means, {sets.sets, sets.columns}) || !has_shape(scales, {sets.sets, sets.columns}))
@@ -90,8 +91,8 @@ void measure_lasso_sets(Matrix rows, Vector middle, Masks train, Cube centred, b
 
 // What the paths of all sets and targets are asked.
 struct Questions {
-  Questions(const std::string& function, const Sets& sets, const Matrix& means, const Matrix& scales, const Cube& alphas,
-            const Matrix& largest, const Reasons& reasons)
+  Questions(const std::string& function, const Sets& sets, const Matrix& means, const Matrix& scales,
+            const Cube& alphas, const Matrix& largest, const Reasons& reasons)
       : means(means.data()), scales(scales.data()), alphas(alphas.data()), largest(largest.data()),
         reasons(reasons.data()), n_alphas((int64_t)alphas.shape(2)) {
     if (!has_shape(means, {sets.sets, sets.columns}) || !has_shape(scales, {sets.sets, sets.columns}))
@@ -141,9 +142,9 @@ void follow_all(const Sets& sets, const Questions& questions, const uint8_t* wan
   });
 }
 
-void predict_lasso_paths(Matrix rows, Vector middle, Masks train, Cube centred, Matrix means, Matrix scales, Cube alphas,
-                         Matrix largest, Matrix intercept, Masks wanted, Places place, Blocks fitted, Reasons reasons,
-                         bool by_gram, int32_t threads, const std::string& instructions) {
+void predict_lasso_paths(Matrix rows, Vector middle, Masks train, Cube centred, Matrix means, Matrix scales,
+                         Cube alphas, Matrix largest, Matrix intercept, Masks wanted, Places place, Blocks fitted,
+                         Reasons reasons, bool by_gram, int32_t threads, const std::string& instructions) {
   const std::string name = "predict_lasso_paths";
   const Sets sets(name, rows, middle, train, centred);
   const Questions questions(name, sets, means, scales, alphas, largest, reasons);

@@ -3,123 +3,18 @@
 // The solution of min (1/2n) |y - Zb|^2 + alpha |b|_1 is piecewise linear in alpha. With the active columns A and their
 // signs s it is b(alpha) = (Z_A'Z_A)^-1 (Z_A'y - n alpha s), until a column joins (its correlation with the residual
 // reaches n alpha) or leaves (its coefficient reaches 0). Correlations come from the rows, Z'(y - Z_A b), or from the
-// Gram matrix, Z'y - Z'Z_A b, of which only the rows of columns that join are formed: one loop over rows of either. Every segment is solved anew from A and s by a Cholesky
-// factor to which columns are appended and from which they are rotated out, so rounding does not add up along a path.
+// Gram matrix, Z'y - Z'Z_A b, of which only the rows of columns that join are formed: one loop over rows of either.
+// Every segment is solved anew from A and s by a Cholesky factor to which columns are appended and from which they are
+// rotated out, so that rounding does not add up along a path.
 // Source: Osborne, Presnell, Turlach 2000; Efron, Hastie, Johnstone, Tibshirani 2004.
-#include "lasso_sums.hpp"
+#include "lasso_sets.hpp"
 
 namespace pw_lasso {
 namespace {
 
-constexpr double CONSTANT = 1e-12;   // a column that varies by less than rounding of its mean carries nothing
-constexpr double COPY = 1e-9;        // relative: as close to a combination of active columns, a column never joins
-constexpr double DEPENDENCE = 1e-13;  // relative: a square left over as small is rounding
-constexpr double TOLERANCE = 1e-7;   // of the optimality conditions, relative to n alpha
-
-void measure(const Rows& rows, bool scaled, double* means, double* scales) {
-  constexpr int32_t chunk = 64;  // columns whose sums stay in the nearest memory
-  double count = 0.0;
-  for (int32_t r = 0; r < rows.n; ++r) count += rows.train[r];
-  for (int32_t j = 0; j < rows.columns; j += chunk) {
-    const int32_t width = pw::low(chunk, rows.columns - j);
-    double mean[chunk] = {}, off[chunk] = {}, square[chunk] = {};
-    for (int32_t r = 0; r < rows.n; ++r) {
-      if (!rows.train[r]) continue;
-      const double* values = rows.values + (int64_t)r * rows.columns + j;
-      for (int32_t i = 0; i < width; ++i) mean[i] += values[i];
-    }
-    for (int32_t i = 0; i < width; ++i) mean[i] /= count;
-    for (int32_t r = 0; r < rows.n; ++r) {
-      if (!rows.train[r]) continue;
-      const double* values = rows.values + (int64_t)r * rows.columns + j;
-      for (int32_t i = 0; i < width; ++i) {
-        const double from = values[i] - mean[i];
-        off[i] += from;
-        square[i] += from * from;
-      }
-    }
-    for (int32_t i = 0; i < width; ++i) {
-      const double drift = off[i] / count, variance = square[i] / count - drift * drift;
-      const double middle = rows.middle[j + i], far = fabs(mean[i] + middle), spread = sqrt(variance > 0.0 ? variance : 0.0);
-      means[j + i] = mean[i] + drift;
-      const bool constant = spread <= CONSTANT * (far > fabs(middle) ? far : fabs(middle));
-      scales[j + i] = constant ? 0.0 : scaled ? spread : 1.0;
-    }
-  }
-}
-
-// Return max |Z'y| / learned.
-double steepest(const Rows& rows, const double* means, const double* scales, const double* centred) {
-  constexpr int32_t chunk = 64;
-  double count = 0.0, most = 0.0;
-  for (int32_t r = 0; r < rows.n; ++r) count += rows.train[r];
-  for (int32_t j = 0; j < rows.columns; j += chunk) {
-    const int32_t width = pw::low(chunk, rows.columns - j);
-    double sum[chunk] = {};
-    for (int32_t r = 0; r < rows.n; ++r) {
-      if (!rows.train[r]) continue;
-      const double* values = rows.values + (int64_t)r * rows.columns + j;
-      for (int32_t i = 0; i < width; ++i) sum[i] += centred[r] * (values[i] - means[j + i]);
-    }
-    for (int32_t i = 0; i < width; ++i) {
-      const double size = scales[j + i] > 0.0 ? fabs(sum[i]) / scales[j + i] : 0.0;
-      most = size > most ? size : most;
-    }
-  }
-  return most / count;
-}
-
-int64_t table_bytes(int32_t n, int32_t columns, int32_t learned, int32_t n_wanted, bool by_gram) {
-  const int64_t stride = padded(columns, STRIDE);
-  return 2 * pw::taken_bytes(n, sizeof(int32_t)) + pw::taken_bytes(2 * stride, sizeof(double)) +
-         pw::taken_bytes(learned * stride, sizeof(double)) +
-         pw::taken_bytes(columns * padded(n_wanted, EIGHT), sizeof(double)) +
-         (by_gram ? pw::taken_bytes(columns * stride, sizeof(double)) + pw::taken_bytes(columns, 1) : 0);
-}
-
-Table build(const Rows& rows, const double* means, const double* scales, const uint8_t* wanted, bool by_gram,
-            pw::Scratch scratch) {
-  Table table = {};
-  auto* learned_rows = pw::take<int32_t>(scratch, rows.n);
-  auto* wanted_rows = pw::take<int32_t>(scratch, rows.n);
-  for (int32_t r = 0; r < rows.n; ++r) {
-    if (rows.train[r]) learned_rows[table.learned++] = r;
-    if (wanted && wanted[r]) wanted_rows[table.n_wanted++] = r;
-  }
-  table.columns = rows.columns;
-  table.stride = padded(rows.columns, STRIDE);
-  table.wanted_stride = padded(table.n_wanted, EIGHT);
-  auto* inverse = pw::take<double>(scratch, 2 * table.stride);
-  double* mean = inverse + table.stride;
-  clear(inverse, 2 * table.stride);
-  for (int32_t j = 0; j < rows.columns; ++j) {
-    inverse[j] = scales[j] > 0.0 ? 1.0 / scales[j] : 0.0;
-    mean[j] = means[j];
-  }
-  auto* learned = pw::take<double>(scratch, table.learned * table.stride);
-  for (int32_t r = 0; r < table.learned; ++r) {
-    const double* from = rows.values + (int64_t)learned_rows[r] * rows.columns;
-    double* to = learned + r * table.stride;
-    for (int32_t j = 0; j < rows.columns; ++j) to[j] = (from[j] - mean[j]) * inverse[j];
-    clear(to + rows.columns, table.stride - rows.columns);
-  }
-  auto* predicted = pw::take<double>(scratch, rows.columns * table.wanted_stride);
-  clear(predicted, rows.columns * table.wanted_stride);
-  for (int32_t r = 0; r < table.n_wanted; ++r) {
-    const double* from = rows.values + (int64_t)wanted_rows[r] * rows.columns;
-    for (int32_t j = 0; j < rows.columns; ++j) predicted[j * table.wanted_stride + r] = (from[j] - mean[j]) * inverse[j];
-  }
-  table.rows = learned;
-  table.learned_rows = learned_rows;
-  table.wanted = predicted;
-  table.wanted_rows = wanted_rows;
-  if (by_gram) {
-    table.gram = pw::take<double>(scratch, rows.columns * table.stride);
-    table.known = pw::take<uint8_t>(scratch, rows.columns);
-    for (int32_t j = 0; j < rows.columns; ++j) table.known[j] = 0;
-  }
-  return table;
-}
+constexpr double COPY = 1e-9;       // relative: as close to a combination of active columns, a column never joins
+constexpr double SLACK = 1e-15;     // relative: added to the Gram matrix's diagonal, so that near copies have a root
+constexpr double TOLERANCE = 1e-7;  // of the optimality conditions, relative to n alpha
 
 // One path on its way: `active` columns in the order in which they joined, and the factor L of their Gram matrix.
 struct Walk {
@@ -133,7 +28,8 @@ struct Walk {
   double *lower, *inverse;     // L (most, width), and 1 / its diagonal
   double* along;               // (most, length) the active columns over the learned rows; none with a Gram matrix
   double* target;              // (length) y of the learned rows
-  double *residual, *fall;     // (length) y - Z_A constant and Z_A slope; with a Gram matrix residual is -constant (width)
+  double* residual;            // (length) y - Z_A constant; with a Gram matrix (width) -constant
+  double* fall;                // (length) Z_A slope
   double* correlations;        // (stride) Z'y
   double *at_zero, *falls;     // (wanted_stride) of the predictions
   Falling falling;
@@ -219,8 +115,8 @@ bool join(Walk& walk, int32_t column, double sign) {
   for (int32_t i = 0; i < at; ++i)
     row[i] = (products[i] - dot(walk.lower + i * walk.width, row, padded(i, EIGHT))) * walk.inverse[i];
   const int64_t upto = padded(at, EIGHT);
-  const double left = own - dot(row, row, upto);
-  if (!(left > DEPENDENCE * own)) return false;
+  const double left = own * (1.0 + SLACK) - dot(row, row, upto);
+  if (!(left > 0.0)) return false;
   const double root = sqrt(left);
   walk.inverse[at] = 1.0 / root;
   walk.target_sums[at] = (walk.correlations[column] - dot(row, walk.target_sums, upto)) * walk.inverse[at];
@@ -294,8 +190,8 @@ void look_ahead(Walk& walk, double alpha) {
   const double n = table.learned, least = COPY * n;
   if (table.gram) {
     for (int32_t i = 0; i < walk.active; ++i) walk.residual[i] = -walk.constant[i];
-    correlate(table.gram, table.stride, walk.columns, walk.active, walk.residual, walk.slope, walk.correlations, n, least,
-              alpha, walk.falling);
+    correlate(table.gram, table.stride, walk.columns, walk.active, walk.residual, walk.slope, walk.correlations, n,
+              least, alpha, walk.falling);
     return;
   }
   for (int64_t r = 0; r < walk.length; r += LANES) {

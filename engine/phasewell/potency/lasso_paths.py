@@ -63,10 +63,10 @@ class TrainingSets:
         self.n = train.sum(axis=1).astype(np.float64)
         targets = np.atleast_2d(target)
         self._shape = (*target.shape[:-1], len(train))
-        learned = self.train.astype(np.float64)
+        own = np.where(self.train, targets[:, None], 0.0)  # (targets, sets, n)
         with np.errstate(invalid="ignore"):
-            self._intercept = targets @ learned.T / self.n
-            self._centred = (targets[:, None] - self._intercept[:, :, None]) * learned
+            self._intercept = own.sum(axis=2) / self.n  # no product of matrices: their bits depend on their shapes
+            self._centred = np.where(self.train, own - self._intercept[:, :, None], 0.0)
         self._means, self._scales = np.empty((2, len(train), columns))
         steepest = np.empty(self._intercept.shape)
         try:
@@ -82,7 +82,7 @@ class TrainingSets:
             )
         except ValueError as error:
             raise UsageError(f"LASSO: {error}") from error
-        size = np.abs(targets[:, None] * learned).max(axis=2)
+        size = np.abs(own).max(axis=2)
         self._largest = np.where(steepest > USELESS * size, steepest, 0.0)
 
     @property
