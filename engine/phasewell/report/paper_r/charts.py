@@ -113,10 +113,10 @@ def margin_lines(grids: Mapping[str, Mapping[str, Any]], width: int) -> Any:
         tooltip.append(alt.Tooltip("rmse:Q", title="RMSE", format=".3f"))
         base = alt.Chart(inline(rows)).encode(x=x, y=y, color=colour)
         marks = [base.mark_line(strokeWidth=1.8), base.mark_point(filled=True, size=22).encode(tooltip=tooltip)]
-        limits = inline([{"rmse": plain(baseline), "text": "baseline"}, {"rmse": GOOD_RMSE, "text": "1.0"}])
+        limits = inline([{"rmse": plain(baseline)}, {"rmse": GOOD_RMSE}])
         rule = alt.Chart(limits).mark_rule(strokeDash=[5, 4], color="var(--ink-3)").encode(y=y)
         label = (
-            alt.Chart(limits)
+            alt.Chart(inline([{"rmse": plain(baseline), "text": "baseline"}]))
             .mark_text(align="left", baseline="bottom", dy=-3, color="var(--ink-2)")
             .encode(x=alt.value(4), y=y, text="text:N")
         )

@@ -36,16 +36,21 @@ def clone_colour(names: Sequence[str], legend: bool = True) -> Any:
     return alt.Color("clone:N", title="Clone", scale=alt.Scale(domain=list(names), range=hues), legend=shown)
 
 
-_PLACES = ((0, -10), (0, 12), (13, 2), (-13, 2), (12, -9), (-12, 11))  # of a label about its point, px
+_PLACES = (
+    (0, -10), (0, 12), (13, 2), (-13, 2), (12, -9), (-12, 11),
+    (17, 2), (-17, 2), (0, -21), (0, 23), (17, -10), (-17, 12),
+)  # fmt: skip
+"""Of a label about its point in px, the best first; the outer ones are for points that lie on each other."""
+_UNREADABLE = 5  # a name on another name, counted in points that a name covers
 
 
 def point_labels(
-    rows: Sequence[Mapping[str, Any]], x: Any, y: Any, y_field: str = "y", side: float = 280.0
+    rows: Sequence[Mapping[str, Any]], x: Any, y: Any, y_field: str = "y", size: tuple[float, float] = (280.0, 280.0)
 ) -> list[Any]:
     """Return the names of clones beside their points, where they cover the fewest other points and names.
 
-    What all names begin with is left out where a number remains: clone04 becomes 04. `side` is about that of the
-    chart in px.
+    What all names begin with is left out where a number remains: clone04 becomes 04. `size` is about width and height
+    of the points' part of the chart in px.
     """
     import altair as alt
 
@@ -54,19 +59,23 @@ def point_labels(
     known = [row for row in rows if row["x"] is not None and row[y_field] is not None]
     spans = [(min(v), (max(v) - min(v)) or 1.0) for v in ([row[f] for row in known] for f in ("x", y_field)) if v]
     points = [
-        (side * (row["x"] - spans[0][0]) / spans[0][1], -side * (row[y_field] - spans[1][0]) / spans[1][1])
+        (size[0] * (row["x"] - spans[0][0]) / spans[0][1], -size[1] * (row[y_field] - spans[1][0]) / spans[1][1])
         for row in known
     ]
-    taken = list(points)
+    names: list[tuple[float, float]] = []
     parts: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for row, (left, top) in zip(known, points, strict=True):
 
         def covered(place: tuple[int, int], left: float = left, top: float = top) -> int:
             at = (left + place[0], top + place[1])
-            return sum(abs(at[0] - other[0]) < 15 and abs(at[1] - other[1]) < 10 for other in taken)
+            hit = [
+                sum(abs(at[0] - other[0]) < 15 and abs(at[1] - other[1]) < 10 for other in others)
+                for others in (points, names)
+            ]
+            return hit[0] + _UNREADABLE * hit[1]
 
         best = min(_PLACES, key=covered)
-        taken.append((left + best[0], top + best[1]))
+        names.append((left + best[0], top + best[1]))
         parts.setdefault(best, []).append({**row, "label": str(row["clone"])[len(short) :] or row["clone"]})
     layers = []
     for (dx, dy), part in parts.items():
@@ -140,7 +149,8 @@ def line_scatter(
     tooltip = [alt.Tooltip("clone:N", title="Clone"), alt.Tooltip("x:Q", title=x_title, format=".4~g")]
     base = alt.Chart(inline(rows))
     points = base.mark_point(filled=True, size=70, color=ACCENT, opacity=0.9).encode(x=x, y=y, tooltip=tooltip)
-    layers = [points, *point_labels(rows, x, y, "potency")]
+    side = min(420, width - 80)
+    layers = [points, *point_labels(rows, x, y, "potency", (side - 28, 272))]
     known = [row["x"] for row in rows if row["x"] is not None]
     if line is not None and known:
         ends = [
@@ -148,7 +158,6 @@ def line_scatter(
         ]
         drawn = alt.Chart(inline(ends)).mark_line(color="var(--ink-3)", strokeDash=[5, 4], strokeWidth=1.5)
         layers.insert(0, drawn.encode(x=x, y=y))
-    side = min(420, width - 80)
     return alt.layer(*layers).properties(width=side, height=300, title=alt.TitleParams(text=words, fontSize=13))
 
 
@@ -186,14 +195,16 @@ def group_densities(
 
 
 def _density_axes(panels: Mapping[str, Sequence[Mapping[str, Any]]], tick_count: int = 6) -> tuple[Any, Any]:
-    """Return the axes of densities; all panels have one axis of areas, so that they can be compared."""
+    """Return the axes of densities; all panels have the same, so that they can be compared."""
     import altair as alt
 
     places = [row["x"] for rows in panels.values() for row in rows]
     scale = alt.Scale(domain=[min(places), max(places)], nice=False)
     axis = alt.Axis(labelExpr=_AREA_LABEL, grid=False, tickCount=tick_count)
     x = alt.X("x:Q", title="Cell area (µm², log scale)", axis=axis, scale=scale)
-    y = alt.Y("density:Q", title="Density per log10 unit", stack=None, axis=alt.Axis(tickCount=3))
+    top = plain(1.05 * max(row["density"] for rows in panels.values() for row in rows), 3)
+    height = alt.Scale(domain=[0, top], nice=False)
+    y = alt.Y("density:Q", title="Density per log10 unit", stack=None, scale=height, axis=alt.Axis(tickCount=3))
     return x, y
 
 

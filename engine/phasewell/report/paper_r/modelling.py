@@ -118,7 +118,10 @@ def grids(outcome: Outcome) -> Section:
         blocks.append(Figure(f"grid-{kind}", to_spec(chart, words, cells), _grid_caption(outcome, kind, places[kind])))
     lines = charts.margin_lines({TITLES[kind]: grid for kind, grid in found.items()}, PAGE_WIDTH)
     points = 2 * sum(len(grid["fields"]) + len(grid["last_h"]) for grid in found.values())
-    text = "The two edges of the maps: what fields bring at the longest window, and hours at most fields."
+    text = (
+        "The two edges of the maps: what fields bring at the longest window, and hours at most fields. Dashed: the "
+        "baseline, and 1.0, below which the paper calls a model good."
+    )
     caption = f"{text} {outcome.stamp()}"
     blocks.append(
         Figure("grid-edges", to_spec(lines, "RMSE against fields, and against the last hour", points), caption)
