@@ -13,6 +13,7 @@ from typing import Any
 import cupy
 import numpy as np
 from kernel_frames import SIDE_PX
+from phasewell.bench.timing import Times
 
 DIFFERENT_FRAMES = 8  # a batch repeats them
 CEILING_BYTES = 1 << 30
@@ -35,15 +36,8 @@ def time_calls(call: Callable[[], Any], repeats: int) -> dict[str, Any]:
         mark.record(call())
     cupy.cuda.Device(0).synchronize()
     whole = time.perf_counter() - start
-    values = [cupy.cuda.get_elapsed_time(one, two) for one, two in itertools.pairwise(marks)]
-    return {
-        "first_ms": first * 1e3,
-        "p50_ms": float(np.median(values)),
-        "p95_ms": float(np.quantile(values, 0.95)),
-        "spread": float((max(values) - min(values)) / np.median(values)),
-        "s_per_call": whole / repeats,
-        "repeats": repeats,
-    }
+    calls = tuple(cupy.cuda.get_elapsed_time(one, two) / 1e3 for one, two in itertools.pairwise(marks))
+    return _describe(Times(first, calls), whole)
 
 
 def time_on_host(call: Callable[[], Any], repeats: int) -> dict[str, Any]:
@@ -55,14 +49,18 @@ def time_on_host(call: Callable[[], Any], repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         call()
         marks.append(time.perf_counter())
-    values = [(two - one) * 1e3 for one, two in itertools.pairwise(marks)]
+    calls = tuple(two - one for one, two in itertools.pairwise(marks))
+    return _describe(Times(first, calls), marks[-1] - marks[0])
+
+
+def _describe(times: Times, whole_s: float) -> dict[str, Any]:
     return {
-        "first_ms": first * 1e3,
-        "p50_ms": float(np.median(values)),
-        "p95_ms": float(np.quantile(values, 0.95)),
-        "spread": float((max(values) - min(values)) / np.median(values)),
-        "s_per_call": (marks[-1] - marks[0]) / repeats,
-        "repeats": repeats,
+        "first_ms": times.warm_up_s * 1e3,
+        "p50_ms": times.p50_s * 1e3,
+        "p95_ms": times.p95_s * 1e3,
+        "spread": times.spread,
+        "s_per_call": whole_s / len(times.calls_s),
+        "repeats": len(times.calls_s),
     }
 
 

@@ -8,7 +8,6 @@ scikit-image that read by zarr-python and write Parquet, a process a core. --qui
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import peers
 from chains import CHAIN_PEERS, PRESETS, run_fused
+from command import folder_parser
 from kernel_frames import PIXEL_SIZE_UM, SIDE_PX, make_frames
 from numpy.typing import NDArray
 from phasewell.background import half_window_px
@@ -51,10 +51,7 @@ PEER = "the same store, read by zarr-python, to a Parquet file of each frame's d
 
 def main() -> int:
     """Measure, print, and write results/engine.jsonl."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--quick", action="store_true", help="few frames, one round, no rows written")
-    arguments = parser.parse_args()
+    arguments = folder_parser(__doc__, "few frames, one round").parse_args()
     rows: list[dict[str, Any]] = []
     for cells in CELLS[:1] if arguments.quick else CELLS:
         rows += measure_density(arguments.folder, cells, times=2 if arguments.quick else 60, quick=arguments.quick)

@@ -7,7 +7,6 @@ that of all processes. --quick writes no rows.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -20,7 +19,9 @@ from typing import Any
 
 import numpy as np
 import psutil
+from command import folder_parser
 from kernel_frames import PIXEL_SIZE_UM, SIDE_PX, make_frames
+from phasewell.bench.timing import Times
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.runs import plan, run
 from phasewell.runs.executors import dask_cluster
@@ -47,11 +48,9 @@ class Spell:
 
 def main() -> int:
     """Measure, print, and write results/executors.jsonl."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser = folder_parser(__doc__, "few units, one round")
     parser.add_argument("--units", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="few units, one round, no rows written")
     arguments = parser.parse_args()
     units, rounds = (12, 1) if arguments.quick else (arguments.units, arguments.rounds)
     shutil.rmtree(arguments.folder, ignore_errors=True)
@@ -170,13 +169,12 @@ def _now() -> tuple[float, float, float]:
 
 
 def _row(spells: list[Spell], n_frames: int) -> dict[str, Any]:
-    walls = np.array([spell.wall_s for spell in spells])
-    median = float(np.median(walls))
+    walls = Times(0.0, tuple(spell.wall_s for spell in spells))
     return {
-        "frames_per_s": round(n_frames / median, 1),
-        "p50_ms": round(median / n_frames * 1e3, 4),
-        "p95_ms": round(float(np.quantile(walls, 0.95)) / n_frames * 1e3, 4),
-        "spread": round(float(np.ptp(walls)) / median, 4),
+        "frames_per_s": round(n_frames / walls.p50_s, 1),
+        "p50_ms": round(walls.p50_s / n_frames * 1e3, 4),
+        "p95_ms": round(walls.p95_s / n_frames * 1e3, 4),
+        "spread": round(walls.spread, 4),
         "cpu_ms": round(float(np.median([spell.cpu_s for spell in spells])) / n_frames * 1e3, 4),
         "cpu_least_ms": round(min(spell.cpu_s for spell in spells) / n_frames * 1e3, 4),
         "cluster_start_s": round(float(np.median([spell.start_s for spell in spells])), 2),

@@ -7,7 +7,6 @@ committed unit. Every stored frame is read back by zarr-python and compared with
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import shutil
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import tifffile
 import zarr
+from command import folder_parser
 from kernel_frames import PIXEL_SIZE_UM, SIDE_PX, make_frames
 from numpy.typing import NDArray
 from phasewell.durable import sync_folder
@@ -44,10 +44,7 @@ TIFFFILE = "tifffile reads the same TIFFs on one thread"
 
 def main() -> int:
     """Measure, print, and write results/ingest.jsonl."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--quick", action="store_true", help="few frames, one round, no rows written")
-    arguments = parser.parse_args()
+    arguments = folder_parser(__doc__, "few frames, one round").parse_args()
     kinds = dict.fromkeys(KINDS, 1) if arguments.quick else KINDS
     rows = measure_ingest(arguments.folder, kinds, rounds=1 if arguments.quick else 5)
     for row in rows:

@@ -8,7 +8,6 @@ and an upsert through a staging table. Counts and contents are compared with the
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -20,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from command import folder_parser
+from phasewell.bench.timing import Times
 from phasewell.cells import DEFINITIONS_ID, Cells
 from phasewell.descriptors import field_moments
 from phasewell.manifest import PartEntry, RunManifest, canonical_json
@@ -42,10 +43,7 @@ SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes",
 
 def main() -> int:
     """Measure, print, and write results/loading.jsonl."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--quick", action="store_true", help="few units, one round, no rows written")
-    arguments = parser.parse_args()
+    arguments = folder_parser(__doc__, "few units, one round").parse_args()
     rows = measure_loading(arguments.folder, wells=4 if arguments.quick else WELLS, rounds=1 if arguments.quick else 5)
     for row in rows:
         told = f"{row['cell_rows_per_s']:9,.0f} cell rows/s, {row['p50_s']:6.2f} s, spread {row['spread']:.0%}"
@@ -73,10 +71,10 @@ def measure_loading(folder: Path, wells: int, rounds: int) -> list[dict[str, Any
         parity = compare(server, other, cells)
     found = []
     for what, took in seconds.items():
-        median = float(np.median(took))
+        times = Times(took[0], tuple(took))  # the first round counts as well
         row: dict[str, Any] = {"what": what, "boundary": BOUND if what.startswith("bound") else BOUNDARY}
-        row |= {"cell_rows": cells, "cell_rows_per_s": cells / median, "p50_s": median, "rounds": rounds}
-        row |= {"spread": (max(took) - min(took)) / median, "first_s": took[0], "device": "cpu"}
+        row |= {"cell_rows": cells, "cell_rows_per_s": cells / times.p50_s, "p50_s": times.p50_s, "rounds": rounds}
+        row |= {"spread": times.spread, "first_s": took[0], "device": "cpu"}
         row |= {"units": wells * TIMES, "fields_per_unit": FIELDS, "cells_per_field": CELLS, "server": settings}
         row |= {"cores": len(os.sched_getaffinity(0)), "load_average_after": round(os.getloadavg()[0], 2)}
         if what.startswith("load"):

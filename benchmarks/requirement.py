@@ -6,13 +6,12 @@ Usage: python benchmarks/requirement.py FOLDER [--quick] on an idle machine. FOL
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from command import folder_parser
 from phasewell.bench import run_bench
 from phasewell.bench.text import describe_document
 from rows import write_rows
@@ -20,10 +19,7 @@ from rows import write_rows
 
 def main() -> int:
     """Measure, print, and write results/requirement.jsonl."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--quick", action="store_true", help="few frames and repeats, no rows written")
-    arguments = parser.parse_args()
+    arguments = folder_parser(__doc__, "few frames and repeats").parse_args()
     document = run_bench(quick=arguments.quick, folder=arguments.folder, say=lambda line: print(line, file=sys.stderr))
     print(describe_document(document))
     rows: list[dict[str, Any]] = [{"measured": "boundary", **row.model_dump(mode="json")} for row in document.rows]

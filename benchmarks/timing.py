@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from phasewell.bench import timing
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,11 @@ def measure(work: Mapping[str, Work], rounds: int) -> dict[str, Times]:
                     one.prepare()
                 cpu, wall = one.cpu_s(), time.perf_counter()
                 one.call()
-                walls[name].append((time.perf_counter() - wall) * 1e3 / one.frames)
-                cpus[name].append((one.cpu_s() - cpu) * 1e3 / one.frames)
+                walls[name].append((time.perf_counter() - wall) / one.frames)
+                cpus[name].append((one.cpu_s() - cpu) / one.frames)
     return {name: Times(_spell(walls[name]), _spell(cpus[name]), len(walls[name]) - 1) for name in work}
 
 
-def _spell(samples: list[float]) -> Spell:
-    later = samples[1:]
-    median = float(np.median(later))
-    spread = (max(later) - min(later)) / median if median else 0.0
-    return Spell(samples[0], median, float(np.quantile(later, 0.95)), spread)
+def _spell(seconds: list[float]) -> Spell:
+    took = timing.Times(seconds[0], tuple(seconds[1:]))
+    return Spell(took.warm_up_s * 1e3, took.p50_s * 1e3, took.p95_s * 1e3, took.spread)

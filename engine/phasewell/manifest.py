@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from phasewell.errors import InputError
 
 SCHEMA_VERSION = 1
 REPRODUCTION_NAME = "result.json"  # in the folder of a reproduction: all its steps, written last
+MANIFEST_NAME = "manifest.json"  # in the run folder; renamed last, so that it is the run's commit point
 LABELS_NAME = "labels.zarr"  # in the run folder: the label images that are kept, a plate of int32 frames
 
 
@@ -59,3 +63,18 @@ class RunManifest(BaseModel):
     n_processed: int
     n_quarantined: int
     n_missing: int
+
+
+def read_manifest(folder: Path) -> RunManifest:
+    """Return the manifest of a finished run; raises InputError when there is none or it is damaged."""
+    path = folder / MANIFEST_NAME
+    try:
+        return RunManifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        message = f"{folder}: no {MANIFEST_NAME}: no finished run here; finish it with `phasewell run`"
+        raise InputError(message) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a run folder") from error
+    except ValidationError as error:
+        fault = error.errors()[0]["msg"]
+        raise InputError(f"{path}: damaged ({fault}); run the same command again to write it anew") from error

@@ -1,12 +1,12 @@
 """What a block of threads may hold in shared memory, by GPU architecture, and which bit planes fit.
 
-The numbers are the rows "Maximum amount of shared memory per thread block" of the table of technical specifications
-per compute capability in NVIDIA's CUDA Programming Guide (appendix Compute Capabilities); cudaDeviceProp names the
-same number sharedMemPerBlockOptin. CUTLASS holds the same numbers: arch/arch.h 232,448 bytes for sm_90 and sm_100 and
-101,376 for sm_120, smem_capacity.py 163 KiB for sm_80 and 99 KiB for sm_86 and sm_89; 75, 87, 103, 110 and 121 are the
-guide's alone. On a GPU the driver's own number is asked for, so a wrong row here cannot make a launch fail. Above
-48 KiB it is dynamic shared memory that a launch must ask for. Compilers do not check it: they accept any dynamic size,
-and up to 48 KiB static for every architecture, so this table is the check.
+cudaDeviceProp names the number sharedMemPerBlockOptin. Source of every row: NVIDIA's libcu++, header
+`cuda/__device/arch_traits.h`, where max_shared_memory_per_block_optin is what a multiprocessor has (64, 100, 164 or
+228 KiB) less 1 KiB that the driver keeps from sm_80 on; a test reads the copy that CuPy brings. CUTLASS says the same
+where it says anything: arch/arch.h 232,448 bytes for sm_90 and sm_100 and 101,376 for sm_120, smem_capacity.py 163 KiB
+for sm_80 and 99 KiB for sm_86 and sm_89. On a GPU the driver's own number is asked for, so a wrong row here cannot make
+a launch fail. Above 48 KiB it is dynamic shared memory that a launch must ask for. Compilers do not check it: they
+accept any dynamic size, and up to 48 KiB static for every architecture, so this table is the check.
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 from phasewell.cells import DESCRIPTORS, Cells
 from phasewell.descriptors import describe_adjusted
+from PIL import Image
 
 
 def draw_ellipses(seed: int, shape: tuple[int, int] = (160, 170), cells: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +29,15 @@ def draw_noise(seed: int, shape: tuple[int, int, int], labels: int, grey: int = 
     """Return frames and labels without any structure: labels in many pieces, touching everything."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, grey, shape, np.uint8), rng.integers(0, labels + 1, shape, np.int32)
+
+
+def read_hand_drawn(field: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a frame (h, w) uint8 of the plate in the package, and the cells drawn by hand in it, int32."""
+    folder = files("phasewell") / "demo" / "t98g"
+    with (folder / "images" / f"{field}.png").open("rb") as stream:
+        frame = np.asarray(Image.open(stream))
+    with (folder / "masks" / f"{field}_hand.png").open("rb") as stream:
+        return frame, np.asarray(Image.open(stream)).astype(np.int32)
 
 
 def measure(frames: np.ndarray, labels: np.ndarray) -> Cells:

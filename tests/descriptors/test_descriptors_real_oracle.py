@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from importlib.resources import files
 
 import numpy as np
 import pytest
-from cell_samples import measure
-from PIL import Image
+from cell_samples import measure, read_hand_drawn
 from skimage.feature import graycomatrix, graycoprops
 from skimage.measure import regionprops_table
 
@@ -18,11 +16,7 @@ ANGLES = (0, math.pi / 4, math.pi / 2, 3 * math.pi / 4)
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_hand_drawn_cells_against_scikit_image(field: str) -> None:
-    folder = files("phasewell") / "demo" / "t98g"
-    with (folder / "images" / f"{field}.png").open("rb") as stream:
-        frame = np.asarray(Image.open(stream))
-    with (folder / "masks" / f"{field}_hand.png").open("rb") as stream:
-        labels = np.asarray(Image.open(stream)).astype(np.int32)
+    frame, labels = read_hand_drawn(field)
     cells = measure(frame, labels)
     names = ("label", "area", "perimeter_crofton", "axis_major_length", "axis_minor_length", "centroid", "slice")
     table = regionprops_table(labels, properties=names)

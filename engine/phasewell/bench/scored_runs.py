@@ -16,7 +16,7 @@ from phasewell.bench.verdict import REQUIRED_NETWORK
 from phasewell.bench.whole_runs import INSIDE, PlateRuns, compare_parts, repeat_runs, run_config, run_speed, sample_unit
 from phasewell.config import InferenceConfig
 from phasewell.errors import InputError, UnavailableError
-from phasewell.runs.folder.documents import read_manifest
+from phasewell.manifest import read_manifest
 from phasewell.tables.parts import read_part
 
 if TYPE_CHECKING:

@@ -11,18 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from phasewell import runs
 from phasewell.bench.boundaries import Bench, add_ceilings, say_rate
 from phasewell.bench.ceilings import STORAGE_READ
 from phasewell.bench.parity import name_reference, reference_of
 from phasewell.bench.rows import STORE_TO_TABLE, Parity, Row
+from phasewell.bench.timing import Times
 from phasewell.bench.watching import Watched, Watcher
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
 from phasewell.device import Device
+from phasewell.manifest import read_manifest
 from phasewell.plate import Plate
-from phasewell.runs.folder.documents import read_manifest
 
 INSIDE = (
     "a run of the whole plate, from its finished plan to the commit of its last unit: shards in the page cache read "
@@ -119,14 +118,14 @@ def _unit_seconds(folder: Path) -> list[float]:
 
 def run_speed(done: PlateRuns, fields: int, bytes_counted: str) -> dict[str, Any]:
     """Return the fields of a row that follow from the times of whole runs; latency is that of one unit."""
-    median = float(np.median(done.seconds))
+    runs, units = Times(done.warm_up_s, tuple(done.seconds)), Times(0.0, tuple(done.unit_seconds))
     return {
         "batch_frames": fields,
-        "frames_per_s": done.frames / median,
-        "p50_ms": float(np.median(done.unit_seconds)) * 1e3,
-        "p95_ms": float(np.quantile(done.unit_seconds, 0.95)) * 1e3,
+        "frames_per_s": done.frames / runs.p50_s,
+        "p50_ms": units.p50_s * 1e3,
+        "p95_ms": units.p95_s * 1e3,
         "latency_of": _UNITS.format(fields),
-        "spread": (max(done.seconds) - min(done.seconds)) / median,
+        "spread": runs.spread,
         "warm_up_s": done.warm_up_s,
         "repeats": len(done.seconds),
         "frames": done.frames,

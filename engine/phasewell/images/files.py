@@ -90,17 +90,25 @@ def sweep_partials(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder's exclusive lock, which dies with the process; raises LockedError when another has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def locked(path: Path, busy: str, flags: int = os.O_RDONLY | os.O_DIRECTORY) -> Iterator[None]:
+    """Hold the exclusive lock of a folder or file, which dies with the process; raises LockedError(busy).
+
+    `flags` open it: by default a folder that is there.
+    """
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LockedError(f"{folder}: another process is changing it; wait for it and try again") from error
+            raise LockedError(busy) from error
         yield
     finally:
         os.close(descriptor)
+
+
+def locked_folder(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold a folder's exclusive lock; raises LockedError when another process has it."""
+    return locked(folder, f"{folder}: another process is changing it; wait for it and try again")
 
 
 def install_folder(target: Path, files: dict[str, bytes]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
@@ -15,8 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from phasewell.errors import InputError, LockedError, OutputError, UsageError
+from phasewell.errors import InputError, OutputError, UsageError
 from phasewell.images.decode import DEFAULT_TIMEOUT_S, Decoded, DecodeJob, DecodePool
+from phasewell.images.files import locked
 from phasewell.images.intake import Intake, UnitOutcome, UnitPlan
 from phasewell.images.layouts.folder import printable
 from phasewell.images.plain import read_frame
@@ -302,18 +302,10 @@ def _probe(found: Scan, sample: int, pool: DecodePool) -> Iterator[Decoded]:
     raise InputError(nothing_usable(survey.root, [*bad, *others], survey.ignored))
 
 
-@contextlib.contextmanager
-def _lock(store: Path) -> Iterator[None]:
-    """Hold the store against a second ingest; the lock dies with the process."""
-    descriptor = os.open(store / ".ingest.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(f"{store}: another ingest is writing it; wait for it and try again") from error
-        yield
-    finally:
-        os.close(descriptor)
+def _lock(store: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold the store against a second ingest."""
+    busy = f"{store}: another ingest is writing it; wait for it and try again"
+    return locked(store / ".ingest.lock", busy, os.O_RDWR | os.O_CREAT)
 
 
 def _take_in(

@@ -14,10 +14,10 @@ from phasewell.cells import DEFINITIONS_ID
 from phasewell.config import Config
 from phasewell.durable import replace_file, sync_folder
 from phasewell.errors import InputError, UsageError
-from phasewell.manifest import SCHEMA_VERSION, RunManifest, canonical_json
+from phasewell.manifest import MANIFEST_NAME, SCHEMA_VERSION, RunManifest, canonical_json
 from phasewell.plate import Plate
 from phasewell.runs.finished.well_scores import make_score_files
-from phasewell.runs.folder.documents import MANIFEST_NAME, RUN_NAME, read_run_document
+from phasewell.runs.folder.documents import RUN_NAME, read_run_document
 from phasewell.runs.folder.keys import run_document
 from phasewell.runs.folder.ledger import CELLS, SCORES, Ledgers
 from phasewell.runs.planning.run_plan import Plan

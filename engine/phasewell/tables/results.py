@@ -12,11 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from phasewell.config import ForeignConfig
 from phasewell.errors import InputError, SecurityError, UsageError
-from phasewell.manifest import PartEntry, RunManifest
+from phasewell.manifest import PartEntry, RunManifest, read_manifest
 from phasewell.profiles import FieldMoments
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import PartFile, read_part
@@ -209,16 +208,7 @@ def open_results(run_dir: Path | str) -> Results:
     Raises InputError when the run is not finished or its manifest is damaged.
     """
     folder = Path(run_dir)
-    path = folder / "manifest.json"
-    try:
-        manifest = RunManifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}: no manifest.json: no finished run here; finish it with `phasewell run`") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a run folder") from error
-    except ValidationError as error:
-        raise InputError(f"{path}: damaged ({error.errors()[0]['msg']}); {REMEDY}") from error
-    return Results(folder, manifest)
+    return Results(folder, read_manifest(folder))
 
 
 def _subset(table: str, columns: Sequence[str] | None) -> pa.Schema:

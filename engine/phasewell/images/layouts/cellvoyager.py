@@ -6,7 +6,6 @@ size of each channel and the format of the plate. Attribute names as in real fil
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from phasewell.errors import InputError
-from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, read_time
+from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, moment_s, read_time
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
 from phasewell.names import stored_name
 from phasewell.plate import parse_well, row_name
@@ -166,7 +165,7 @@ def _entry(file: SourceFile, attributes: Attributes, plate: str | None, detail: 
         plate=plate,
         channel=stored_name(attributes.get("Ch", "")) or None,
         plane=stored_name(attributes.get("ZIndex", "")) or None,
-        acquired_s=_seconds(attributes.get("Time", "")),
+        acquired_s=moment_s(attributes.get("Time", "")),
         x_um=_number(attributes.get("X")),
         y_um=_number(attributes.get("Y")),
         pixel_size_um=pixel,
@@ -181,11 +180,3 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()

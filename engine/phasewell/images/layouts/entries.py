@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,3 +107,12 @@ def leave_out(files: tuple[SourceFile, ...]) -> tuple[list[SourceFile], list[Ign
     """Part files into those named like images and those to ignore because they are not."""
     images = [file for file in files if file.is_image]
     return images, [Ignored(file.name, "not an image name") for file in files if not file.is_image]
+
+
+def moment_s(text: str) -> float | None:
+    """Return an ISO 8601 moment in seconds since 1970, in UTC where it names no zone; None for any other text."""
+    try:
+        moment = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()

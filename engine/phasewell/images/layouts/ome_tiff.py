@@ -6,7 +6,6 @@ that describe each other, each gives its own images. Elements and defaults as in
 
 from __future__ import annotations
 
-import datetime
 import math
 import re
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from xml.etree.ElementTree import Element, ParseError
 from phasewell.errors import InputError, UsageError
 from phasewell.images.decode import inspect_file
 from phasewell.images.headers import BadImageError
-from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, leave_out
+from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, leave_out, moment_s
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
 from phasewell.images.layouts.regex import address_of, compile_pattern
 from phasewell.names import stored_name
@@ -172,15 +171,7 @@ def _images(root: Element) -> Iterator[_Image]:
         pixels = next((e for e in image if _local(e) == "Pixels"), None)
         if pixels is not None:
             dates = [e.text or "" for e in image if _local(e) == "AcquisitionDate"]
-            yield _Image(number, pixels, _date_s(dates[0]) if dates else None, places.get(image.attrib.get("ID", "")))
-
-
-def _date_s(text: str) -> float | None:
-    try:
-        moment = datetime.datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+            yield _Image(number, pixels, moment_s(dates[0]) if dates else None, places.get(image.attrib.get("ID", "")))
 
 
 def _planes(file: SourceFile, root: Element, is_own: bool) -> Iterator[Entry]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from phasewell.errors import InputError
-from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, read_time
+from phasewell.images.layouts.entries import Entry, LayoutOptions, Listing, moment_s, read_time
 from phasewell.images.layouts.folder import Ignored, SourceFile, SourceFolder, printable
 from phasewell.names import stored_name
 from phasewell.plate import parse_well, row_name
@@ -144,7 +143,7 @@ def _entry(file: SourceFile, tags: dict[str, tuple[str, str]], plate: str | None
         plate=plate,
         channel=tags.get("ChannelID", ("", ""))[0] or None,
         plane=tags.get("PlaneID", ("", ""))[0] or None,
-        acquired_s=_seconds(tags.get("AbsTime", ("", ""))[0]),
+        acquired_s=moment_s(tags.get("AbsTime", ("", ""))[0]),
         x_um=_length_um(tags, "PositionX"),
         y_um=_length_um(tags, "PositionY"),
         pixel_size_um=pixel_x,
@@ -161,11 +160,3 @@ def _length_um(tags: dict[str, tuple[str, str]], key: str) -> float | None:
     except (ValueError, KeyError):
         return None
     return round(value, 9) if math.isfinite(value) else None
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasewell.errors import InputError, UsageError
-from phasewell.runs.folder.documents import config_of, plate_of, read_manifest
+from phasewell.manifest import read_manifest
+from phasewell.runs.folder.documents import config_of, plate_of
 from phasewell.segmentation import measure_agreement as compare_labels
 from phasewell.segmentation import segment
 

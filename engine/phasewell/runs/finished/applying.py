@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from phasewell.durable import find_temporaries, make_folder, read_object, remove_file, replace_file, write_failure
 from phasewell.errors import InputError, OutputError, StorageError
 from phasewell.inference.model_file import CARD_NAME, read_model
+from phasewell.manifest import read_manifest
 from phasewell.runs.finished.run_profile import profile
-from phasewell.runs.folder.documents import config_of, read_manifest
+from phasewell.runs.folder.documents import config_of
 from phasewell.runs.folder.lock import RunLock
 from phasewell.tables.applied import AnyApplied, AppliedModel, AppliedWell, applied_path, name_of
 from phasewell.tables.models import model_origin

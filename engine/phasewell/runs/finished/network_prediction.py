@@ -12,8 +12,9 @@ from phasewell.device import Device
 from phasewell.errors import InputError
 from phasewell.images import plate_digest
 from phasewell.inference import read_model
+from phasewell.manifest import read_manifest
 from phasewell.runs.finished.well_scores import pool_plate
-from phasewell.runs.folder.documents import config_of, plate_of, read_manifest
+from phasewell.runs.folder.documents import config_of, plate_of
 from phasewell.runs.worker.scoring import Scorer, plan_scoring
 from phasewell.tables.applied import AppliedNetwork, AppliedScore
 from phasewell.tables.well_scores import WELL_SCORES, PlateScores, UnitScores

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from phasewell.cells import DESCRIPTORS
+from phasewell.manifest import read_manifest
 from phasewell.profiles import FieldMoments, Profile
-from phasewell.runs.folder.documents import read_manifest
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import PartFile, read_part
 

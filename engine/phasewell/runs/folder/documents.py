@@ -1,4 +1,4 @@
-"""The documents of a run folder, read: its frozen configuration, the plate it came from, its manifest."""
+"""The documents of a run folder, read: its frozen configuration and the plate it came from."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from phasewell.config import Config
 from phasewell.errors import InputError
-from phasewell.manifest import RunManifest
 from phasewell.runs.folder.source_plate import open_configured
 
 if TYPE_CHECKING:
     from phasewell.plate import Plate
 
 RUN_NAME = "run.json"
-MANIFEST_NAME = "manifest.json"
 
 
 def read_run_document(folder: Path) -> dict[str, Any]:
@@ -40,16 +36,3 @@ def config_of(run: Path | str) -> Config:
 def plate_of(run: Path | str) -> Plate:
     """Return the plate a run read, opened from where it was; errors as `config_of` and `open_plate`."""
     return open_configured(config_of(run))
-
-
-def read_manifest(folder: Path) -> RunManifest:
-    """Return the manifest of a finished run; raises InputError when there is none or it is damaged."""
-    path = folder / MANIFEST_NAME
-    try:
-        return RunManifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{folder}: no {MANIFEST_NAME}: no finished run here; finish it with `phasewell run`"
-        ) from error
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path}: damaged; run the same command again to write it anew") from error

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from phasewell.runs.folder.documents import MANIFEST_NAME
+from phasewell.manifest import MANIFEST_NAME
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 
 from phasewell.cells import DESCRIPTOR_NAMES
 from phasewell.errors import InputError, UsageError
-from phasewell.manifest import digest_json
+from phasewell.manifest import digest_json, read_manifest
 from phasewell.profiles import FieldMoments
-from phasewell.runs.folder.documents import config_of, plate_of, read_manifest
+from phasewell.runs.folder.documents import config_of, plate_of
 from phasewell.tables.field_moments import read_field_moments
 from phasewell.tables.parts import PartFile, read_part
 

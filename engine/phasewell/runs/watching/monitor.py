@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from phasewell.errors import InputError
-from phasewell.runs.folder.documents import MANIFEST_NAME, read_run_document
+from phasewell.manifest import MANIFEST_NAME
+from phasewell.runs.folder.documents import read_run_document
 from phasewell.runs.folder.ledger import CELLS, SCORES, parts_folder
 from phasewell.runs.folder.lock import is_locked, lock_holder
 from phasewell.runs.watching.observation import BEAT_S, HEARTBEAT_NAME, STATUS_NAME
