@@ -108,7 +108,12 @@ def margin_lines(grids: Mapping[str, Mapping[str, Any]], width: int) -> Any:
     charts = []
     for rows, title in ((fields, "Fields a well, all hours"), (hours, "Last hour (h), all fields")):
         y = alt.Y("rmse:Q", title="RMSE (passages)", scale=span)
-        x = alt.X("x:Q", title=title, axis=alt.Axis(grid=False), scale=alt.Scale(nice=False, zero=False, padding=8))
+        x = alt.X(
+            "x:Q",
+            title=title,
+            axis=alt.Axis(grid=False, tickCount=7),
+            scale=alt.Scale(nice=False, zero=False, padding=8),
+        )
         tooltip = [alt.Tooltip("model:N", title="Model"), alt.Tooltip("x:Q", title=title)]
         tooltip.append(alt.Tooltip("rmse:Q", title="RMSE", format=".3f"))
         base = alt.Chart(inline(rows)).encode(x=x, y=y, color=colour)
@@ -208,7 +213,8 @@ def leak(rows: Sequence[Mapping[str, Any]], baseline: float, width: int) -> Any:
         legend=alt.Legend(orient="top", labelLimit=260),
     )
     top = plain(1.1 * max([baseline, *(row["rmse"] for row in rows)]), 3)
-    x = alt.X("rmse:Q", title="RMSE (passages)", scale=alt.Scale(domain=[0, top], nice=False))
+    scale = alt.Scale(domain=[0, top], nice=False)
+    x = alt.X("rmse:Q", title="RMSE (passages)", scale=scale, axis=alt.Axis(tickCount=8))
     y = alt.Y("condition:N", sort=order, title=None, axis=alt.Axis(labelLimit=240))
     data = inline([{**row, "rmse": plain(row["rmse"])} for row in rows])
     base = alt.Chart(data).encode(y=y)
