@@ -1,7 +1,7 @@
-"""The numbers of the README, generated from rows so that none is typed.
+"""The numbers of README.md (the main ones) and docs/measurements.md (all), generated from rows so that none is typed.
 
 Usage: python benchmarks/readme_table.py [--check]
-Replaces what stands between the two `measured` comments of README.md; --check only says whether it is up to date.
+Replaces what stands between the two `measured` comments of both; --check only says whether they are up to date.
 """
 
 from __future__ import annotations
@@ -15,14 +15,46 @@ from typing import Any
 from rows import RESULTS
 
 README = Path(__file__).parent.parent / "README.md"
+EVERYTHING = README.parent / "docs" / "measurements.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 
 def main() -> int:
-    """Write the README's part, or with --check return 1 when it is out of date."""
-    return replace_measured(
-        README, [*accuracy(), "", *potency(), "", *lines_of_cells(), "", *speed()], asks_for_check(__doc__)
+    """Write both pages' parts, or with --check return 1 when one is out of date."""
+    check = asks_for_check(__doc__)
+    everything = [*accuracy(), "", *potency(), "", *lines_of_cells(), "", *speed()]
+    return replace_measured(README, [*headlines(), "", *speed(brief=True)], check) | replace_measured(
+        EVERYTHING, everything, check
     )
+
+
+def headlines() -> list[str]:
+    """Return one line each on segmentation, potency and networks, with what each number has to be compared with."""
+    lines = []
+    for row in read_rows("t98g"):
+        if row["plate"] == "hand" and row["chamber"] == "all":
+            lines.append(
+                f"- Real phase contrast (T98G, {row['fields']} fields) against hand masks: foreground IoU "
+                f"{row['K']:.2f}, F1 of cells {row['F1']:.2f}. The preset was fitted on "
+                "these fields: this is no forecast."
+            )
+    found = [row for row in read_rows("simulated_screen") if row["measured"] == "potency" and row["seed"] == 0]
+    if found:
+        errors = ", ".join(f"{row['kind']} {row['rmse']:.2f}" for row in found)
+        lines.append(
+            f"- **Simulated** screen of {found[0]['clones']} clones, one left out at a time: RMSE {errors}, beside "
+            f"{found[0]['baseline_rmse']:.2f} for the mean of the other clones."
+        )
+    judged = [row for row in read_rows("simulated_lines") if "plates" in row]
+    network = next((row for row in judged if row["model"].startswith("network")), None)
+    logistic = next((row for row in judged if row["model"].startswith("logistic, measured")), None)
+    if network and logistic:
+        lines.append(
+            f"- **Simulated** donor lines of two classes on {network['plates']} plates: AUC of lines "
+            f"{network['line_auc_mean']:.2f} ± {network['line_auc_sd']:.2f} (a small network), beside "
+            f"{logistic['line_auc_mean']:.2f} ± {logistic['line_auc_sd']:.2f} (logistic regression on descriptors)."
+        )
+    return lines
 
 
 def asks_for_check(description: str | None) -> bool:
@@ -90,9 +122,11 @@ def potency() -> list[str]:
     return [*lines, "", f"LASSO on {len(draws)} draws of the fields: RMSE {shown} (15 clones are few)."]
 
 
-def speed() -> list[str]:
-    """Return rates with their boundary and conditions."""
+def speed(brief: bool = False) -> list[str]:
+    """Return rates with their boundary and conditions; `brief`: those of whole ways, at the fewest cells a frame."""
     lines = ["| speed | rate | conditions |", "|---|---|---|"]
+    if brief:
+        return lines + whole_runs(brief) + networks(brief) + [line for line in grids() if " 50 draws " in line]
     for row in read_rows("kernels"):
         if row["who"] != "phasewell kernels" or row["cores"] != "2 processes":
             continue
@@ -111,30 +145,39 @@ def speed() -> list[str]:
         under = ours["conditions"]
         where = f"1 thread, {under['processor']}, commit {under['commit']}"
         lines.append(f"| {ours['work']} ({beside}) | {ours['p50_wall_ms']:.1f} ms | {where} |")
-    for row in read_rows("potency_grid"):
-        if "wall_s" in row and row["workers"] > 1:
-            seconds = f"{row['wall_s']:.0f} s"
-            under = row["conditions"]
-            where = f"{row['workers']} processes, {under['cores']} cores {under['processor']}, commit {under['commit']}"
-            lines.append(f"| {row['work']} | {seconds} | {where} |")
+    lines += grids()
     for row in read_rows("simulation"):
         if row["boundary"].startswith("arguments to plate store"):
             lines.append(_rate("simulate a plate of 15 hours, arguments to shards", row["frames_per_second"], row))
     return lines
 
 
-def whole_runs() -> list[str]:
+def grids() -> list[str]:
+    """Return how long whole grids of models take."""
+    lines = []
+    for row in read_rows("potency_grid"):
+        if "wall_s" in row and row["workers"] > 1:
+            seconds = f"{row['wall_s']:.0f} s"
+            under = row["conditions"]
+            where = f"{row['workers']} processes, {under['cores']} cores {under['processor']}, commit {under['commit']}"
+            lines.append(f"| {row['work']} | {seconds} | {where} |")
+    return lines
+
+
+def whole_runs(brief: bool = False) -> list[str]:
     """Return rates of runs and of ingest, storage included."""
     lines = []
-    for row in read_rows("engine"):
-        if "share_of_kernels" in row:
+    compared = [row for row in read_rows("engine") if "share_of_kernels" in row]
+    fewest = min((row["cells_per_frame"] for row in compared), default=0)
+    for row in compared:
+        if not brief or row["cells_per_frame"] == fewest:
             beside = f"{row['share_of_kernels']:.0%} of the kernels alone, {row['times_the_best_peer']:.0f} x "
             what = f"plate store to committed cell table, preset `{row['preset']}` ({beside}{row['best_peer']})"
             lines.append(_rate(what, row["frames_per_s"], row))
-    for row in read_rows("soak"):
+    for row in [] if brief else read_rows("soak"):
         slowing = f"last tenth {-row['slowing']:+.0%} in rate, {row['memory_growth']:+.0%} in memory"
         lines.append(_rate(f"the same over {row['frames']:,} simulated frames ({slowing})", row["frames_per_s"], row))
-    for row in read_rows("simulated_rates"):
+    for row in [] if brief else read_rows("simulated_rates"):
         what = f"the same on a simulated plate of 960 frames, engine `{row['engine']}`"
         lines.append(_rate(what, row["run_frames_per_s"], row))
     for row in read_rows("ingest"):
@@ -153,10 +196,12 @@ def whole_runs() -> list[str]:
     return lines
 
 
-def networks() -> list[str]:
+def networks(brief: bool = False) -> list[str]:
     """Return the rates with a network, and the verdict on the one boundary that is required."""
     lines = []
     for row in read_rows("serving"):
+        if brief and row["precision"] != "int8":
+            continue
         beside = ", ".join(f"{who} {rate:.0f}" for who, rate in row["peers_frames_per_s"].items())
         beside = f"{row['share_of_raw']:.0%} of OpenVINO alone; {beside}"
         what = f"frames to scores, `{row['network']}` in {row['precision']} ({beside})"

@@ -15,7 +15,19 @@ from cyclopts import Parameter
 
 from phasewell import __version__
 from phasewell.bench.command import bench_app
-from phasewell.console import Json, OnDevice, Quiet, Set, device_setting, show
+from phasewell.console import (
+    Json,
+    OnDevice,
+    Quiet,
+    RunFile,
+    Set,
+    default_text,
+    describe_usage,
+    device_setting,
+    options_of,
+    show,
+    with_options,
+)
 from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
 from phasewell.learning_commands import reproduce_app, train
 from phasewell.names import terminal_text
@@ -31,30 +43,16 @@ if TYPE_CHECKING:
 app = cyclopts.App(
     name="phasewell",
     version=__version__,
-    help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.",
+    help="From a plate of raw phase-contrast frames to a potency prediction, with the same numbers on every device.\n\n"
+    "New here: phasewell demo. What a verb takes: phasewell VERB --help.",
+    default_parameter=Parameter(negative_iterable=(), show_default=default_text),
 )
 Layout = Literal[
     "auto", "regex", "table", "imagexpress", "operetta", "cellvoyager", "gen5", "incucyte", "ome-tiff"
 ]  # fmt: skip
 config_app = cyclopts.App(name="config", help="Write, show or describe a run's configuration.")
-VERBS = (
-    config_app,
-    bench_app,
-    quantise_app,
-    train,
-    reproduce_app,
-    status,
-    export,
-    report,
-    fit,
-    predict,
-    load,
-)
-for verb in VERBS:
-    app.command(verb)
 
 
-@app.command
 def demo(output: Path = Path("demo"), *, quiet: Quiet = False, json: Json = False) -> int:
     """Run the bundled real mini-plate, a simulated screen and lines for a network, from frames to report.
 
@@ -70,7 +68,6 @@ def demo(output: Path = Path("demo"), *, quiet: Quiet = False, json: Json = Fals
     return EXIT_DONE
 
 
-@app.command
 def doctor(*, json: Json = False) -> int:
     """Show devices, versions and free space, and what is missing with the line that installs it."""
     from phasewell.doctor import examine
@@ -107,7 +104,6 @@ class SourceOptions:
     "Name of the plate. Left out: as the source calls it."
 
 
-@app.command
 def ingest(
     source: Path,
     store: Path,
@@ -156,11 +152,15 @@ def ingest(
     return EXIT_DONE if report.is_complete and not document["blank"] else EXIT_INCOMPLETE
 
 
-@app.command
 def validate(store: Path, *, set_: Set = (), json: Json = False) -> int:
     """Check a plate store: metadata against OME-NGFF, and the checksum of every stored frame.
 
     What an OME-Zarr plate of another program leaves open is given as --set foreign.interval_h=6 and so on.
+
+    Parameters
+    ----------
+    store
+        The plate store, such as plate.zarr.
     """
     from phasewell.config import parse_foreign
     from phasewell.images import validate_plate
@@ -170,7 +170,6 @@ def validate(store: Path, *, set_: Set = (), json: Json = False) -> int:
     return EXIT_DONE if report.is_valid else InputError.exit_code
 
 
-@app.command
 def simulate(
     store: Path,
     *,
@@ -190,18 +189,26 @@ def simulate(
 
     Parameters
     ----------
+    store
+        The plate store to make, such as plate.zarr.
     clones
-        Clones, one a well: 15.
+        How many clones, one a well. Left out: 15.
     lines
-        Donor lines instead of clones, half of class high and half low.
+        How many donor lines instead of clones, half of class high and half of class low.
     wells
-        Wells of a line: 1; of a bulk lot: 3.
+        How many wells of each line or bulk lot. Left out: 1 of a line, 3 of a lot.
     bulk_lots
-        Lots of conventionally processed bulk cells beside the clones: none.
+        How many lots of conventionally processed bulk cells beside the clones. Left out: none.
+    fields
+        Fields of view per well.
     times
-        Hours, 6 h apart: 15 from 6 h on, of lines 5 from 24 h on.
+        How many times, 6 h apart. Left out: 15 from 6 h on; of lines 5 from 24 h on.
+    seed
+        The same seed and numbers give the same plate.
     size
-        Height and width of a frame in pixels: 1000, of lines 904 x 1224.
+        Height and width of a frame in px. Left out: 1000; of lines 904 x 1224.
+    workers
+        Processes; 0 = one per core.
     """
     from phasewell import runs
 
@@ -221,8 +228,7 @@ def simulate(
     return EXIT_DONE
 
 
-@app.command
-def plan(config: Path, *, device: OnDevice = None, set_: Set = (), json: Json = False) -> int:
+def plan(config: RunFile, *, device: OnDevice = None, set_: Set = (), json: Json = False) -> int:
     """Say what a run would do: units to do and cached, minutes, memory and disk."""
     from phasewell.config import load_config
     from phasewell.runs import plan as plan_run
@@ -232,9 +238,8 @@ def plan(config: Path, *, device: OnDevice = None, set_: Set = (), json: Json = 
     return EXIT_DONE
 
 
-@app.command
 def run(
-    config: Path,
+    config: RunFile,
     *,
     device: OnDevice = None,
     metrics_port: int | None = None,
@@ -265,7 +270,17 @@ def run(
 def config_init(
     path: Path = Path("run.toml"), *, store: str = "plate.zarr", output: str = "run", json: Json = False
 ) -> int:
-    """Write a configuration with every key, its default and what it means."""
+    """Write a configuration with every key, its default and what it means.
+
+    Parameters
+    ----------
+    path
+        The file to write; one that is there is left alone.
+    store
+        The plate store to run on, as the file names it.
+    output
+        The run folder, as the file names it.
+    """
     from phasewell.config import describe_config
 
     if path.exists():
@@ -276,7 +291,7 @@ def config_init(
 
 
 @config_app.command(name="show")
-def config_show(path: Path, *, set_: Set = (), json: Json = False) -> int:  # noqa: ARG001 - always JSON
+def config_show(path: RunFile, *, set_: Set = (), json: Json = False) -> int:  # noqa: ARG001 - always JSON
     """Show the configuration as a run would see it."""
     from phasewell.config import load_config
 
@@ -294,11 +309,35 @@ def config_schema(*, json: Json = False) -> int:  # noqa: ARG001 - always JSON
     return EXIT_DONE
 
 
-@app.command
 def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
-    """Print the completion script of a shell."""
+    """Print the completion script of a shell.
+
+    Parameters
+    ----------
+    shell
+        Which shell; its manual says where the script belongs.
+    """
     print(app.generate_completion(shell=shell))
     return EXIT_DONE
+
+
+VERBS = {  # in the order in which a plate meets them
+    "Begin": (demo, doctor, completion),
+    "A plate": (ingest, validate, simulate, config_app, plan, run, status),
+    "Results": (report, export, load),
+    "Models": (fit, predict, train, quantise_app, reproduce_app),
+    "This machine": (bench_app,),
+}
+for place, (heading, verbs) in enumerate(VERBS.items()):
+    group = cyclopts.Group(heading, sort_key=place)
+    for number, verb in enumerate(verbs):
+        registered = verb if isinstance(verb, cyclopts.App) else cyclopts.App(name=verb.__name__)
+        registered.group, registered.sort_key = group, number
+        if registered is not verb:
+            registered.default(verb)
+        app.command(registered)
+
+app["--help"].group = app["--version"].group = cyclopts.Group("Options", sort_key=len(VERBS))
 
 
 def _progress(verb: str, quiet: bool) -> Any:
@@ -320,9 +359,10 @@ def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
     try:
         result = call()
     except PhasewellError as error:
-        code, message = error.exit_code, "\n".join([str(error), *getattr(error, "__notes__", ())])
+        message = "\n".join([str(error), *getattr(error, "__notes__", ())])
+        code, message = error.exit_code, with_options(message, options_of(app, tokens))
     except cyclopts.CycloptsError as error:
-        code, message = UsageError.exit_code, str(error)
+        code, message = UsageError.exit_code, describe_usage(error)
     except KeyboardInterrupt:
         code, message = EXIT_SIGINT, "interrupted; the same command resumes"
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

@@ -14,10 +14,11 @@ from phasewell.device import Device, count_gpus, explain_absence
 from phasewell.device_facts import DeviceFacts
 
 _EXTRAS = {  # extra -> (distribution that shows it is there, what it is for)
-    "cluster": ("distributed", "executor dask: both cores of this machine, or a cluster"),
+    "cluster": ("distributed", "executor dask: processes on this machine, or a cluster"),
     "cuda13": ("cupy-cuda13x", "runs on GPUs"),
     "serve": ("openvino", "scores of frames by a network on a CPU"),
     "train": ("torch", "making and training networks, and their scores on a GPU"),
+    "anndata": ("anndata", "export --to anndata"),
     "postgres": ("adbc-driver-postgresql", "loading results into PostgreSQL"),
     "ngio": ("ngio", "Fractal's reader of plate stores"),
     "watch": ("prometheus-client", "/metrics for Prometheus while a run works"),

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from phasewell.console import Json, Quiet, show
+from phasewell.console import Json, Quiet, RunFolder, show
 from phasewell.errors import EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from phasewell.runs import FitChoice
+
+
+Kinds = Annotated[
+    tuple[Literal["lasso", "forest", "xgboost", "elastic_net", "ridge"], ...],
+    Parameter(help="Which model; may be repeated. Left out: those of the run's configuration."),
+]
+Seed = Annotated[int | None, Parameter(help="Of fields, folds, draws and shuffles. Left out: the configuration's.")]
 
 
 @Parameter(name="*")
@@ -29,7 +36,7 @@ class GridOptions:
     draws: int = 10
     "How often fields are drawn."
     margin: float = 0.1
-    "Good enough: an RMSE within this share of that of the full plate."
+    "Good enough is an RMSE within this share of that of the full plate ..."
     confidence: float = 0.8
     "... in this share of the draws."
     workers: int = 1
@@ -37,15 +44,15 @@ class GridOptions:
 
 
 def fit(
-    run: Path,
+    run: RunFolder,
     *,
-    kind: tuple[Literal["lasso", "forest", "xgboost", "elastic_net", "ridge"], ...] = (),
+    kind: Kinds = (),
     target: str | None = None,
     group: str | None = None,
     window_h: tuple[float, float] | None = None,
     fields: int | None = None,
     shuffles: int = 0,
-    seed: int | None = None,
+    seed: Seed = None,
     also: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
     edges: Literal["as-measured", "weighted"] = "as-measured",
     study: Annotated[bool, Parameter(negative="")] = False,
@@ -123,11 +130,13 @@ def _fit_grid(
     return EXIT_DONE
 
 
-def predict(run: Path, model: Path, *, level: float = 0.9, keep: bool = True, json: Json = False) -> int:
+def predict(run: RunFolder, model: Path, *, level: float = 0.9, keep: bool = True, json: Json = False) -> int:
     """Predict potency of every well of a run with a fitted model, or score its frames with a network's model folder.
 
     Parameters
     ----------
+    model
+        Folder of a fitted model, such as RUN/models/lasso, or of a network.
     level
         Share of new clones that the jackknife+ interval aims to cover.
     keep

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from phasewell.console import Json, Quiet, show
+from phasewell.console import Json, Quiet, RunFolder, show
 from phasewell.errors import EXIT_DONE, UsageError
 
 
 def report(
-    run: Path,
+    run: RunFolder,
     other: Path | None = None,
     *,
     compare: Annotated[bool, Parameter(negative="")] = False,

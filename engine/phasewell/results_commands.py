@@ -10,23 +10,25 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from phasewell.console import Json, Quiet, show
+from phasewell.console import Json, Quiet, RunFolder, show
 from phasewell.errors import EXIT_DONE, UsageError
 from phasewell.names import terminal_text
 
 
 def export(
-    run: Path,
+    run: RunFolder,
     output: Path | None = None,
     *,
     to: Literal["parquet", "duckdb", "csv", "cytominer", "anndata", "json"] = "parquet",
     units_row: Annotated[bool, Parameter(negative="--no-units-row")] = True,
     json: Json = False,
 ) -> int:
-    """Write the run's tables for other programs (default: into RUN/export; DuckDB: RUN/results.duckdb).
+    """Write a finished run's tables for other programs.
 
     Parameters
     ----------
+    output
+        Folder to write into. Left out: RUN/export; for DuckDB the file RUN/results.duckdb.
     to
         parquet, csv, duckdb: every table. cytominer: Parquet under the names of pycytominer and CytoTable. anndata:
         h5ad files of wells and of cells. json: one document per well, for LIMS and ELN.
@@ -49,7 +51,7 @@ def export(
 
 
 def load(
-    run: Path,
+    run: RunFolder,
     database: str | None = None,
     *,
     dsn_file: Path | None = None,

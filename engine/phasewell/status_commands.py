@@ -5,19 +5,18 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from phasewell.console import Json, show
+from phasewell.console import Json, RunFolder, show
 from phasewell.errors import EXIT_DONE, StalledError, UsageError
 
 _Flag = Parameter(negative="")
 
 
 def status(
-    run: Path,
+    run: RunFolder,
     *,
     watch: Annotated[bool, _Flag] = False,
     interval_s: float = 2.0,
@@ -88,5 +87,11 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     """Return every known fact as `key: value` on one line; wells are for --watch and --json."""
     from phasewell.names import one_line
 
-    known = {key: value for key, value in report.items() if value is not None and key not in ("wells", "times")}
-    return [one_line(f"{key}: {value}") for key, value in known.items()]
+    known = {key: value for key, value in report.items() if value not in (None, {}) and key not in ("wells", "times")}
+    return [one_line(f"{key}: {_words(value)}") for key, value in known.items()]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(f"{n} {name}" for name, n in value.items()) if isinstance(value, dict) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import cyclopts
 import pytest
 from phasewell.cli import app, main
+from phasewell.console import with_options
 
 HEAVY = {
     "numpy",
@@ -49,6 +51,47 @@ def test_verbs_are_those_of_the_design() -> None:
     assert {name for name in app if not name.startswith("-")} == VERBS
 
 
+def test_every_argument_of_every_verb_is_explained(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "600")
+    lines: list[str] = []
+    for path in [[name] for name in VERBS] + [["reproduce", "paper-k"], ["reproduce", "paper-r"], ["config", "init"]]:
+        assert main([*path, "--help"]) == 0
+        lines += [
+            f"{path}: {line}" for line in capsys.readouterr().out.splitlines() if line.startswith("│") and "--" in line
+        ]
+    assert len(lines) > 100
+    assert [line for line in lines if "[default: None]" in line or "--empty-" in line] == []
+    explained = re.compile(r"│( \*)? +(\S+ ){1,4} {1,}[^\[ ]")
+    assert [line for line in lines if not explained.search(re.sub(r"(--\S+|-q)( [A-Z]\S*)*", "X", line) + " ")] == []
+
+
+def test_help_has_every_verb_once_in_the_order_of_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("│ ")]
+    found = [word for word in shown if word in VERBS]
+    assert sorted(found) == sorted(VERBS)
+    assert found.index("ingest") < found.index("run") < found.index("report") < found.index("fit")
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("plate: the source has 2: a, b; choose one with plate=", "choose one with --plate"),
+        ("simulate: fields=0; expected 1..10000", "simulate: --fields 0; expected"),
+        ("none of 3 images says it; give pixel_size_um, the um", "give --pixel-size-um, the um"),
+        ("layout='regex' with pattern=, or", "--layout regex with --pattern, or"),
+        ("give foreign.pixel_size_um, or plate", "give foreign.pixel_size_um, or plate"),
+        ("/data/plate=7/pixel_size_um: not there", "/data/plate=7/pixel_size_um: not there"),
+        ("column 'pixel_size_um' twice; my_fields=3", "column 'pixel_size_um' twice; my_fields=3"),
+    ],
+)
+def test_messages_of_the_library_name_options(message: str, said: str) -> None:
+    options = {"--plate", "--fields", "--pixel-size-um", "--layout", "--pattern"}
+    assert said in with_options(message, options)
+
+
 def test_every_verb_speaks_json() -> None:
     for command in commands(app):
         if command.default_command and command.name[0] != "completion":
@@ -61,6 +104,9 @@ def test_every_verb_speaks_json() -> None:
     [
         (["run", "--no-such-option"], 64, "--no-such-option"),
         (["no-such-verb"], 64, "no-such-verb"),
+        (["run"], 64, "run: CONFIG is missing; see phasewell run --help"),
+        (["train", "plate.zarr"], 64, "train: --output is missing"),
+        (["simulate", "plate.zarr", "--fields", "0"], 64, "--fields 0; expected 1..10000"),
         (["run", "absent.toml"], 64, "config init"),
         (["config", "show", "wrong.toml"], 64, "did you mean preset?"),
         (["ingest", "empty", "plate.zarr", "--pixel-size-um", "1"], 65, "empty"),

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from phasewell import runs
+from phasewell import images, runs
 from phasewell.config import ComputeConfig, Config, PlateConfig, RunConfig
+from phasewell.demo.run import REAL
 from phasewell.report import write_report
 from phasewell.report.contact_sheets import Sheet, Tile, encode_lines, encode_picture
 from phasewell.report.content import Content
@@ -276,4 +277,20 @@ def test_a_picture_of_a_well_for_the_docs(tmp_path: Path, screen: Any) -> None:
     screen.driver.set_window_size(1280, 1900)
     screen.run("document.getElementById('gallery').scrollIntoView()")
     assert screen.picture(tmp_path / "report-well.png", height=1900).stat().st_size > 50_000
+    assert screen.console() == []
+
+
+@pytest.mark.slow
+def test_a_picture_of_the_real_mini_plate_for_the_readme(tmp_path: Path, screen: Any) -> None:
+    store, run = tmp_path / "plate.zarr", tmp_path / "run"
+    images.ingest(REAL, store, layout="table", table=REAL / "frames.csv")
+    compute = ComputeConfig(device="cpu", executor="serial")
+    runs.run(Config(plate=PlateConfig(store=store), run=RunConfig(output=run), compute=compute))
+    screen.driver.set_window_size(1280, 1400)
+    screen.open(write_report(run))
+    screen.wait(READY)
+    screen.wait("document.querySelectorAll('[data-well-chart][data-drawn=yes]').length === 2")
+    screen.run("document.getElementById('gallery').scrollIntoView()")
+    size = screen.picture(tmp_path / "report.png", height=1400).stat().st_size
+    assert 50_000 < size < 300_000
     assert screen.console() == []

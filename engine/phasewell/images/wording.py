@@ -15,11 +15,13 @@ def describe_intake(document: Mapping[str, Any]) -> str:
     height, width = document["frame_shape"]
     hours = document["times_h"]
     hours_text = _names([f"{hour:g}" for hour in hours])
+    given = document["pixel_size_source"].startswith("given")
+    size_from = ("" if given else "from ") + document["pixel_size_source"]
     lines = [
         f"plate {one_line(document['plate'])} (layout {document['layout']}): {len(document['wells'])} wells x "
         f"{len(document['fields'])} fields x {len(hours)} times, frames of {height} x {width} {document['dtype']}",
         f"wells {_names(document['wells'])}; hours {hours_text} ({document['times_from']})",
-        f"pixel size {document['pixel_size_um']} um, from {document['pixel_size_source']}",
+        f"pixel size {document['pixel_size_um']} um, {size_from}",
         "frames: " + _counts(document["frames"]),
         "files: " + _counts(document["files"]),
     ]

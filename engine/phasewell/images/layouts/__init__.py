@@ -76,5 +76,5 @@ def list_source(folder: SourceFolder, layout: str, options: LayoutOptions) -> Li
     raise UsageError(
         f"source {folder.root}: no index of Harmony or CellVoyager, no names of ImageXpress, Incucyte or Gen5, no "
         f"OME-TIFF and {len(tables)} tables of images; say how the files are named with layout regex and a pattern, "
-        "or layout table and a table"
+        "or layout table and a table; see layout=, pattern= and table="
     )

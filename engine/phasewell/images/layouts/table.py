@@ -95,11 +95,11 @@ def list_table(folder: SourceFolder, options: LayoutOptions) -> Listing:
     roles = _roles(path, names, options.columns)
     channels = {} if "file" in roles else {m[1]: name for name in names if (m := _FILE_COLUMN.fullmatch(name))}
     if "file" not in roles and not channels:
-        raise UsageError(f"table {path}: no column of file names; its columns are {', '.join(names)}; name one with "
-                         "columns={'file': ...}")  # fmt: skip
+        raise UsageError(f"table {path}: no column of file names; its columns are {', '.join(names)}; call it file, or "
+                         "name one with columns={'file': ...}")  # fmt: skip
     if "well" not in roles and not {"row", "column"} <= roles.keys():
-        raise UsageError(f"table {path}: no column of wells; its columns are {', '.join(names)}; name one with "
-                         "columns={'well': ...}")  # fmt: skip
+        raise UsageError(f"table {path}: no column of wells; its columns are {', '.join(names)}; call it well, or "
+                         "name one with columns={'well': ...}")  # fmt: skip
     by_name = {file.name: file for file in folder.files}
     by_base: dict[str, list[SourceFile]] = {}
     for file in folder.files:

@@ -121,7 +121,7 @@ class Plan:
                 f"executor {self.executor}: {self.workers} workers of {sizes.threads} threads, each "
                 f"{sizes.batch_frames} frames at once; {len(self.leases)} leases",
                 f"device {self.facts.to_text()}",
-                f"forecast: about {self.forecast_s / 60:.1f} minutes ({self.rate_source})",
+                f"forecast: {_how_long(self.forecast_s)} ({self.rate_source})",
                 f"memory: {sizes.host_bytes / mb:.0f} MB a worker{gpu}; {self.workers * sizes.host_bytes / mb:.0f} MB "
                 "in all on this host",
                 f"disk: {self.disk_needed_bytes / mb:.0f} MB needed, {self.disk_free_bytes / mb:.0f} MB free",
@@ -133,6 +133,12 @@ class Plan:
             return []
         due = sum("scores" in unit.due for unit in self.remaining)
         return [f"scores: {self.scoring.identity}; to do: {due} units"]
+
+
+def _how_long(seconds: float) -> str:
+    if seconds < 60:
+        return "under a minute"
+    return f"about {seconds / 60:.0f} minutes" if seconds < 6000 else f"about {seconds / 3600:.1f} hours"
 
 
 def plan(config: Config | Path | str) -> Plan:
