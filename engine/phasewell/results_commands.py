@@ -56,6 +56,7 @@ def load(
     *,
     dsn_file: Path | None = None,
     current: Annotated[bool, Parameter(negative="")] = False,
+    plate_name: str | None = None,
     workers: int = 2,
     patience_s: float = 600.0,
     quiet: Quiet = False,
@@ -73,7 +74,10 @@ def load(
     dsn_file
         File with one line, postgresql://USER:PASSWORD@HOST:PORT/DATABASE.
     current
-        Make this run the one that the views current_... show of its plate, also if it was loaded before another.
+        Make this run the one that the views current_... show of its plate, also if it was loaded before another, or has
+        no frame of the plate that has this name in the database.
+    plate_name
+        What PostgreSQL calls the plate, where another plate has its name; said at the first load of a run.
     workers
         Connections that load at the same time.
     patience_s
@@ -86,6 +90,8 @@ def load(
         raise UsageError("load: first the run folder, then the database: phasewell load RUN postgresql://...")
     dsn = find_dsn(database, dsn_file, os.environ)  # a mistyped one is named before any file is read
     _say_stale(run)
+    if plate_name is not None and (dsn is None or not plate_name.strip()):
+        raise UsageError("load: --plate-name takes a name that is not empty, and belongs to a PostgreSQL database")
     if dsn is None:
         path = build_database(run, plate=plate_of(run))
         show({"database": str(path)}, str(path), json)
@@ -98,6 +104,7 @@ def load(
             dsn,
             plate_of(run),
             make_current=current,
+            plate_name=plate_name,
             workers=workers,
             patience_s=patience_s,
             progress=progress,

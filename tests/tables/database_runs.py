@@ -37,6 +37,7 @@ class Sample:
     scored: bool = True
     faulty: bool = True  # with a missing, a quarantined and flagged frames
     reason: str = "out of focus"
+    state: str = ""  # of the plate: another one gives another digest
 
     @property
     def run_id(self) -> str:
@@ -86,7 +87,7 @@ def write_manifest(folder: Path, sample: Sample, entries: Sequence[PartEntry], f
     manifest = RunManifest(
         run_id=sample.run_id,
         plate=sample.plate,
-        plate_digest=hashlib.sha256(sample.plate.encode()).hexdigest(),
+        plate_digest=hashlib.sha256(f"{sample.plate}{sample.state}".encode()).hexdigest(),
         config={"segmentation": {"preset": "phase"}},
         code_version="1.0",
         definitions=DEFINITIONS_ID,

@@ -62,7 +62,7 @@ class Results:
         fields: tuple[str, ...] = ()
         pixel_size_um = float("nan")
         for time in sorted(first):
-            table = self._read(first[time], ("field", "time_h"))
+            table = self.read_entry(first[time], ("field", "time_h"))
             hours[time] = float(table.column("time_h")[0].as_py())
             fields = fields or tuple(str(name) for name in table.column("field").to_pylist())
             pixel_size_um = float(table.schema.metadata[b"pixel_size_um"])
@@ -112,7 +112,7 @@ class Results:
         """Yield the rows of the table `frames`, one batch per part, in plate order."""
         schema = arrow_schema("frames")
         for entry in self._entries("cells"):
-            table = self._read(entry, schema.names)
+            table = self.read_entry(entry, schema.names)
             yield pa.table([table.column(name).cast(schema.field(name).type) for name in schema.names], schema=schema)
 
     def cell_batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -120,7 +120,7 @@ class Results:
         schema = _subset("cells", columns)
         keys: list[str] = [name for name in ("plate", "well", "field", "time", "time_h") if name in schema.names]
         for entry in self._entries("cells"):
-            table = self._read(entry, [*keys, "cells"])
+            table = self.read_entry(entry, [*keys, "cells"])
             parent, data = unnest_cells(table)
             data |= {name: table.column(name).take(parent) for name in keys}
             yield pa.table([data[name] for name in schema.names], schema=schema)
@@ -130,7 +130,7 @@ class Results:
         schema = arrow_schema("moments")
         keys = ("plate", "well", "field", "time", "time_h")
         for entry in self._entries("cells"):
-            table = self._read(entry, (*keys, "status", "n", "mean", "m2"))
+            table = self.read_entry(entry, (*keys, "status", "n", "mean", "m2"))
             rows, data = unnest_moments(table)
             data |= {name: table.column(name).take(rows) for name in keys}
             yield pa.table({name: data[name] for name in schema.names}, schema=schema)
@@ -168,9 +168,9 @@ class Results:
             raise InputError(f"{path}: is not the file that was committed; {REMEDY}")
         return data
 
-    def read_entry(self, entry: PartEntry) -> pa.Table:
+    def read_entry(self, entry: PartEntry, columns: Sequence[str] | None = None) -> pa.Table:
         """Return one part of the manifest after checking its digest; raises InputError when it is damaged."""
-        return read_part(self._part(entry))
+        return read_part(self._part(entry), columns)
 
     def check_entry(self, entry: PartEntry) -> None:
         """Check the digest of one part of the manifest; raises InputError when it is damaged."""
@@ -184,9 +184,6 @@ class Results:
         if not path.is_file():
             raise InputError(f"part {path}: the manifest names it, but it is not there; {REMEDY}")
         return PartFile(path, entry.well, entry.time, entry.key[:32], entry.sha256)
-
-    def _read(self, entry: PartEntry, columns: Sequence[str]) -> pa.Table:
-        return read_part(self._part(entry), columns)
 
     def _inside(self, name: str) -> Path:
         path = self.folder / name

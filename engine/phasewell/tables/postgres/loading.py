@@ -27,6 +27,7 @@ from phasewell.plate import Plate
 from phasewell.tables.postgres.dsn import Dsn
 from phasewell.tables.postgres.migrating import migrate, verify
 from phasewell.tables.postgres.part_rows import PartRows, check_values, part_rows, with_number
+from phasewell.tables.postgres.same_plate import check_same_plate
 from phasewell.tables.postgres.session import PATIENCE_S, Connection, Session, TryAgainError
 from phasewell.tables.postgres.storage import JSON_COLUMNS, PART_STAGES, RUN_TABLES, STORE, stored_names
 from phasewell.tables.relations import table_batches
@@ -79,6 +80,7 @@ def load_run(
     plate: Plate | None = None,
     *,
     make_current: bool = False,
+    plate_name: str | None = None,
     workers: int = WORKERS,
     patience_s: float = PATIENCE_S,
     progress: Callable[[int, int], None] | None = None,
@@ -87,9 +89,11 @@ def load_run(
     """Load a finished run and return what was written; a second load of the same run writes nothing.
 
     The schema is made or brought up to date first. A run becomes the current one of its plate when it is loaded for
-    the first time, or by `make_current`. `plate` adds what only the plate store knows; `patience_s` is how long the
-    server may stay away, `say` is told when it does. Every part that is not loaded yet is checked before the first
-    row is written. Raises InputError (files not finished or damaged), UsageError (rights, schema, login),
+    the first time, or by `make_current`. Another plate of the same name is refused, unless `make_current` says that
+    it is the same one; `plate_name`, said at the first load of a run, is what the database calls the plate. `plate`
+    adds what only the plate store knows; `patience_s` is how long the server may stay away, `say` is told when it
+    does. Every part that is not loaded yet is checked before the first row is written.
+    Raises InputError (files not finished or damaged), UsageError (rights, schema, login),
     UnavailableError (the server stayed away; the same command goes on), StorageError (the server's disk is full).
     """
     if workers < 1:
@@ -98,23 +102,26 @@ def load_run(
     run_tables = _run_tables(results, plate)
     session = Session(dsn, patience_s, say)
     try:
-        steps, run_no = session.transaction(lambda connection: _prepare(connection, run_tables["runs"]))
+        prepare = partial(_prepare, results=results, run=run_tables["runs"], name=plate_name, check=not make_current)
+        steps, run_no, name = session.transaction(prepare)
         there = session.transaction(lambda connection: _parts_of(connection, run_no))
         entries = results.manifest.parts
         todo = [entry for entry in entries if there.get(_unit(entry)) != entry.sha256]
         for entry in todo:
             results.check_entry(entry)
         rows, copied, replaced, lost = _load_parts(
-            results, todo, session, partial(Session, dsn, patience_s, say), run_no, workers, progress
+            results, todo, session, partial(Session, dsn, patience_s, say), (run_no, name), workers, progress
         )
-        finish = partial(_finish, run_no=run_no, results=results, tables=run_tables, make_current=make_current)
+        finish = partial(
+            _finish, run_no=run_no, name=name, results=results, tables=run_tables, make_current=make_current
+        )
         written, is_current = session.transaction(finish)
         rows |= {name: run_tables[name].num_rows for name in RUN_TABLES if written}
     finally:
         session.close()
     return LoadReport(
         run_id=results.manifest.run_id,
-        plate=results.manifest.plate,
+        plate=name,
         database=dsn.shown,
         migrated=steps,
         n_parts=len(entries),
@@ -152,7 +159,7 @@ def _load_parts(
     entries: Sequence[PartEntry],
     first: Session,
     connect: Callable[[], Session],
-    run_no: int,
+    run: tuple[int, str],
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, int], int, int, int]:
@@ -166,7 +173,7 @@ def _load_parts(
 
     def load(entry: PartEntry) -> tuple[PartEntry, PartRows, bool, bool]:
         part = part_rows(results.read_entry(entry), entry.stage, f"{results.folder}: {entry.well} time {entry.time}")
-        work = partial(_load_part, run_no=run_no, plate=results.manifest.plate, entry=entry, rows=part)
+        work = partial(_load_part, run_no=run[0], plate=run[1], entry=entry, rows=part)
         return entry, part, *sessions.session.transaction(work)
 
     def enter() -> None:
@@ -195,18 +202,37 @@ def _load_parts(
     return rows, copied, replaced, sum(session.lost for session in opened if session is not first)
 
 
-def _prepare(connection: Connection, run: pa.Table) -> tuple[int, int]:
-    """Bring the schema up to date, check it, enter the run; return (steps of the schema, number of the run)."""
+def _prepare(
+    connection: Connection, *, results: Results, run: pa.Table, name: str | None, check: bool
+) -> tuple[int, int, str]:
+    """Bring the schema up to date, check it, enter the run; return (steps of the schema, number of the run, its plate).
+
+    What the database calls the plate of a run is said at its first load and stays.
+    """
     steps = migrate(connection, __version__)
     verify(connection)
     row = run.to_pylist()[0]
+    if name is not None:
+        row["plate"] = name
     values = [f"CAST(${place} AS json)" if name in JSON_COLUMNS else f"${place}" for place, name in enumerate(row, 1)]
     connection.execute(
         f"INSERT INTO {STORE}.runs ({', '.join(row)}) VALUES ({', '.join(values)}) ON CONFLICT (run_id) DO NOTHING",
         tuple(row.values()),
     )
-    found = connection.fetch(f"SELECT run_no FROM {STORE}.runs WHERE run_id = $1", (row["run_id"],))
-    return steps, int(found[0]["run_no"])
+    found = connection.fetch(
+        f"SELECT run_no, plate, loaded_at IS NOT NULL AS shown FROM {STORE}.runs WHERE run_id = $1", (row["run_id"],)
+    )[0]
+    if name is not None and found["plate"] != name:
+        if found["shown"]:
+            raise UsageError(
+                f"{results.folder}: its run is in the database as plate {one_line(found['plate'])}, not "
+                f"{one_line(name)}: load it without --plate-name"
+            )
+        connection.execute(f"UPDATE {STORE}.runs SET plate = $1 WHERE run_no = $2", (name, found["run_no"]))
+        found["plate"] = name
+    if check and not found["shown"]:
+        check_same_plate(connection, results, found["plate"], found["run_no"])
+    return steps, int(found["run_no"]), str(found["plate"])
 
 
 def _parts_of(connection: Connection, run_no: int) -> dict[Unit, str]:
@@ -254,8 +280,8 @@ def _load_part(
     return bool(found), bool(before)
 
 
-def _lock_of(unit: tuple[int, str, str, int]) -> int:
-    return int.from_bytes(hashlib.sha256(repr(unit).encode()).digest()[:8], "big", signed=True)
+def _lock_of(what: tuple[int, str, str, int] | str) -> int:
+    return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:8], "big", signed=True)
 
 
 def _remove_unused(connection: Connection, part_id: int, stage: str) -> None:
@@ -270,7 +296,13 @@ def _remove_unused(connection: Connection, part_id: int, stage: str) -> None:
 
 
 def _finish(
-    connection: Connection, *, run_no: int, results: Results, tables: dict[str, pa.Table], make_current: bool
+    connection: Connection,
+    *,
+    run_no: int,
+    name: str,
+    results: Results,
+    tables: dict[str, pa.Table],
+    make_current: bool,
 ) -> tuple[bool, bool]:
     """Write what belongs to the whole run where it changed, and show the run; return (written, is current)."""
     # a server that answers COMMIT before its log is on disk must not do so here: this flush covers all parts before it
@@ -293,23 +325,33 @@ def _finish(
     digest = _digest(tables)
     write = digest != run["tables_sha256"]
     if write:
-        for name in RUN_TABLES:
-            connection.execute(f"DELETE FROM {STORE}.{name} WHERE run_no = $1", (run_no,))
-            connection.copy(STORE, name, with_number("run_no", run_no, tables[name]))
+        for table in RUN_TABLES:
+            connection.execute(f"DELETE FROM {STORE}.{table} WHERE run_no = $1", (run_no,))
+            connection.copy(STORE, table, with_number("run_no", run_no, tables[table]))
     if write or not run["shown"]:
         connection.execute(
             f"UPDATE {STORE}.runs SET tables_sha256 = $1, loaded_at = coalesce(loaded_at, now()) WHERE run_no = $2",
             (digest, run_no),
         )
-    plate = results.manifest.plate
     if make_current or not run["shown"]:
-        connection.execute(
-            f"INSERT INTO {STORE}.current_run (plate, run_no) VALUES ($1, $2) "
-            "ON CONFLICT (plate) DO UPDATE SET run_no = EXCLUDED.run_no",
-            (plate, run_no),
-        )
-    current = connection.fetch(f"SELECT run_no FROM {STORE}.current_run WHERE plate = $1", (plate,))
+        _show(connection, run_no, name, None if make_current else results)
+    current = connection.fetch(f"SELECT run_no FROM {STORE}.current_run WHERE plate = $1", (name,))
     return write, current[0]["run_no"] == run_no
+
+
+def _show(connection: Connection, run_no: int, name: str, results: Results | None) -> None:
+    """Make the run the current one of its plate; given `results`, check that no other plate has its name.
+
+    Loaders of one plate's name wait for each other here: what another one has shown meanwhile is checked against.
+    """
+    if results is not None:
+        connection.fetch("SELECT CAST(pg_advisory_xact_lock($1) AS text)", (_lock_of(name),))
+        check_same_plate(connection, results, name, run_no)
+    connection.execute(
+        f"INSERT INTO {STORE}.current_run (plate, run_no) VALUES ($1, $2) "
+        "ON CONFLICT (plate) DO UPDATE SET run_no = EXCLUDED.run_no",
+        (name, run_no),
+    )
 
 
 def _forget_unit(connection: Connection, unit: tuple[int, str, str, int]) -> None:
