@@ -89,9 +89,9 @@ def load(
     if re.match(r"[A-Za-z]\w*:/", str(run)):
         raise UsageError("load: first the run folder, then the database: phasewell load RUN postgresql://...")
     dsn = find_dsn(database, dsn_file, os.environ)  # a mistyped one is named before any file is read
-    _say_stale(run)
     if plate_name is not None and (dsn is None or not plate_name.strip()):
         raise UsageError("load: --plate-name takes a name that is not empty, and belongs to a PostgreSQL database")
+    _say_stale(run)
     if dsn is None:
         path = build_database(run, plate=plate_of(run))
         show({"database": str(path)}, str(path), json)
@@ -100,16 +100,9 @@ def load(
 
     with no_bar() if quiet else bar("load") as progress:
         report = load_run(
-            run,
-            dsn,
-            plate_of(run),
-            make_current=current,
-            plate_name=plate_name,
-            workers=workers,
-            patience_s=patience_s,
-            progress=progress,
-            say=lambda line: print(terminal_text(line), file=sys.stderr),
-        )
+            run, dsn, plate_of(run), make_current=current, plate_name=plate_name, workers=workers,
+            patience_s=patience_s, progress=progress, say=_say,
+        )  # fmt: skip
     show(report.to_dict(), report.to_text(), json)
     return EXIT_DONE
 
@@ -120,4 +113,8 @@ def _say_stale(run: Path) -> None:
     from phasewell.tables.results import open_results
 
     if said := read_applied(run, open_results(run).manifest.run_id).say_stale():
-        print(terminal_text(said), file=sys.stderr)
+        _say(said)
+
+
+def _say(line: str) -> None:
+    print(terminal_text(line), file=sys.stderr)
