@@ -30,8 +30,8 @@ class PaperRScale(BaseModel):
     deals: Count = 19
     """Times the whole grid of the first draw is repeated on potencies dealt out at random, for the p of its best cell;
     19 can reach 0.05."""
-    forest_fields: AtLeastOne | None = 6
-    """Field counts of the forest grid; None takes every one."""
+    forest_fields: AtLeastOne | None = 16
+    """How many of the field counts the forest grid takes, closer together where they are few; None takes every one."""
     forest_trees: AtLeastOne = 100
     """Trees of a forest in the grid; R's randomForest has 500."""
     cell_bootstraps: AtLeastOne = 50
