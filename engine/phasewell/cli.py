@@ -28,7 +28,15 @@ from phasewell.console import (
     show,
     with_options,
 )
-from phasewell.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_SIGINT, InputError, PhasewellError, UsageError
+from phasewell.errors import (
+    EXIT_DONE,
+    EXIT_INCOMPLETE,
+    EXIT_SIGINT,
+    InputError,
+    PhasewellError,
+    UnavailableError,
+    UsageError,
+)
 from phasewell.learning_commands import reproduce_app, train
 from phasewell.names import terminal_text
 from phasewell.potency_commands import fit, predict
@@ -360,9 +368,13 @@ def _guard(call: Callable[[], Any], tokens: list[str]) -> int:
         result = call()
     except PhasewellError as error:
         message = "\n".join([str(error), *getattr(error, "__notes__", ())])
-        code, message = error.exit_code, with_options(message, options_of(app, tokens))
+        code, message = error.exit_code, with_options(_without_secrets(message, tokens), options_of(app, tokens))
     except cyclopts.CycloptsError as error:
         code, message = UsageError.exit_code, describe_usage(error)
+    except ModuleNotFoundError as error:
+        from phasewell.doctor import explain_missing
+
+        code, message = UnavailableError.exit_code, explain_missing(error)
     except KeyboardInterrupt:
         code, message = EXIT_SIGINT, "interrupted; the same command resumes"
     except BrokenPipeError:  # the reader, such as `head`, has seen enough

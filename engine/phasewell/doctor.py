@@ -23,6 +23,12 @@ _EXTRAS = {  # extra -> (distribution that shows it is there, what it is for)
     "ngio": ("ngio", "Fractal's reader of plate stores"),
     "watch": ("prometheus-client", "/metrics for Prometheus while a run works"),
 }
+_MODULES = {  # module -> extra, of what a verb may find missing
+    "torch": "train", "optuna": "train", "onnx": "train", "onnxscript": "train", "safetensors": "train",
+    "nncf": "train", "onnxruntime": "train", "openvino": "serve", "dask": "cluster", "distributed": "cluster",
+    "dask_cuda": "cuda13", "cupy": "cuda13", "adbc_driver_postgresql": "postgres", "anndata": "anndata",
+    "prometheus_client": "watch",
+}  # fmt: skip
 _SHOWN = ("numpy", "scipy", "zarr", "tifffile", "imagecodecs", "pyarrow", "duckdb", "scikit-learn", "xgboost-cpu")
 
 
@@ -53,6 +59,18 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
     }
     report["lines"] = _lines(report, folder)
     return report
+
+
+def explain_missing(error: ModuleNotFoundError) -> str:
+    """Return which extra brings the module that an import did not find, with the line that installs it.
+
+    Raises the error itself where no extra has that module.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module not in _MODULES:
+        raise error
+    extra = _MODULES[module]
+    return f"{module} is not installed; it comes with the extra {extra}. In the checkout: {_install_line(extra)}"
 
 
 def _install_line(extra: str) -> str:

@@ -99,7 +99,7 @@ def fit(
         edges=edges, study=study,
     )  # fmt: skip
     comparison = read_object(run / "models" / "comparison.json", "fit again")
-    lines = [f"{f['kind']}: {f['sentence']}" for f in fitted] + describe_comparison(comparison)
+    lines = [f"{f['kind']}: {f['sentence']}".replace("; ", "\n  ") for f in fitted] + describe_comparison(comparison)
     show({"models": fitted, "comparison": comparison}, "\n".join(lines), json)
     return EXIT_DONE
 
@@ -164,7 +164,7 @@ def describe_comparison(comparison: Mapping[str, Any]) -> list[str]:
         text = "undefined in some well"
         if scores is not None:
             text = f"RMSE {scores['rmse']:.3f}, baseline {scores['baseline_rmse']:.3f}, Q2 {scores['q2']:.3f}"
-        lines.append(f"only {name}: {text}")
+        lines.append(f"{'mean of the other clones' if name == 'mean' else f'only {name}'}: {text}")
     for row in comparison["differences"]:
         text = f"RMSE of {row['first']} - {row['second']}: {row['difference']:+.3f}, "
         lines.append(f"{text}{row['low']:+.3f} to {row['high']:+.3f} ({row['level']:.0%} over clones)")

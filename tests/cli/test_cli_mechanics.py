@@ -12,6 +12,7 @@ import cyclopts
 import pytest
 from phasewell.cli import app, main
 from phasewell.console import with_options
+from phasewell.doctor import explain_missing
 
 HEAVY = {
     "numpy",
@@ -158,3 +159,24 @@ def test_simulate_makes_clones_or_lines_and_not_both(tmp_path: Path, capsys: pyt
         assert main(["simulate", str(tmp_path / "other.zarr"), *wrong, *small]) == 64
         assert "clones or lines" in capsys.readouterr().err
     assert not (tmp_path / "other.zarr").exists()
+
+
+def test_a_missing_extra_is_named_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def absent(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+
+    monkeypatch.setattr("phasewell.runs.train_model", absent, raising=False)
+    assert main(["train", str(tmp_path / "plate.zarr"), "--output", str(tmp_path / "model")]) == 69
+    assert "torch is not installed; it comes with the extra train. In the checkout: " in capsys.readouterr().err
+    with pytest.raises(ModuleNotFoundError, match="elsewhere"):
+        explain_missing(ModuleNotFoundError("elsewhere", name="elsewhere"))
+
+
+def test_a_password_that_reads_like_an_argument_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["load", str(tmp_path), "postgres+tcp://loader:workers=1@db.example.org/screens"]) == 64
+    said = capsys.readouterr()
+    assert "workers" not in said.err + said.out

@@ -216,7 +216,7 @@
       parts.push(make("label", { class: "toggle" }, make("input", { type: "checkbox", checked: outlinesOn, onchange: (event) => {
         outlinesOn = event.target.checked;
         panel.querySelectorAll(".tile").forEach((element) => element.refresh());
-      } }), " Show outlines"), ...inside);
+      } }), " Show outlines"), make("div", { class: "hours" }, ...inside));
     }
     if (data.folder && (data.folder.sheets[well] || []).length) {
       const all = make("div", { class: "tiles all" });
