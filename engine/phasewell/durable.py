@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import secrets
@@ -29,6 +30,24 @@ def temporary_beside(path: Path) -> Path:
 def find_temporaries(folder: Path) -> list[Path]:
     """Return the temporary files that lie in `folder`, in order of names."""
     return sorted(path for path in folder.glob(f".*{PARTIAL}") if not path.is_dir())
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what writers of `path` that were killed on this machine left beside it; of those at work nothing."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}*"):
+        number = left.name.removeprefix(f".{path.name}.").partition(".")[0]
+        if number.isdecimal() and not _is_alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def replace_file(path: Path, pieces: bytes | Iterable[bytes | NDArray[Any]]) -> None:

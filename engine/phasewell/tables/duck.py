@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from phasewell.durable import sync_folder, temporary_beside
+from phasewell.durable import clear_leftovers, sync_folder, temporary_beside
 from phasewell.errors import OutputError, PhasewellError
 from phasewell.plate import Plate
 from phasewell.tables.relations import table_batches
@@ -18,6 +18,7 @@ from phasewell.tables.schema import TABLE_DESCRIPTIONS, TABLES, arrow_schema, co
 
 DATABASE_NAME = "results.duckdb"
 ROWS_PER_INSERT = 200_000
+_ELSEWHERE = "give another output: phasewell export RUN OUTPUT --to duckdb"
 
 
 def build_database(run_dir: Path | str, output: Path | str | None = None, plate: Plate | None = None) -> Path:
@@ -36,9 +37,9 @@ def build_database(run_dir: Path | str, output: Path | str | None = None, plate:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: its folder cannot be made ({error.strerror}); give another output") from error
+        raise OutputError(f"{path}: its folder cannot be made ({error.strerror}); {_ELSEWHERE}") from error
     try:
-        _unlink_database(temporary)
+        clear_leftovers(path)
         # nothing in the database can reach files or the network while it is filled
         with duckdb.connect(str(temporary), config={"enable_external_access": "false"}) as connection:
             for name, batches in table_batches(results, plate):
@@ -51,7 +52,7 @@ def build_database(run_dir: Path | str, output: Path | str | None = None, plate:
     except PhasewellError:
         raise
     except (OSError, duckdb.IOException) as error:
-        raise OutputError(f"{path}: the database cannot be written ({error}); give another output") from error
+        raise OutputError(f"{path}: the database cannot be written ({error}); {_ELSEWHERE}") from error
     finally:
         _unlink_database(temporary)
     return path

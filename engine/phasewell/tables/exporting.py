@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from phasewell.durable import sync_folder, temporary_beside
+from phasewell.durable import clear_leftovers, sync_folder, temporary_beside
 from phasewell.errors import OutputError, PhasewellError, UsageError
 from phasewell.plate import Plate
 from phasewell.tables.annotated import annotated_files
@@ -90,6 +90,7 @@ def _files(results: Results, to: Format, plate: Plate | None, units_row: bool) -
 
 
 def _write(path: Path, fill: _Fill) -> Path:
+    clear_leftovers(path)
     temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
