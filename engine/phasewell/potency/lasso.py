@@ -15,6 +15,7 @@ Half a standard error costs less than a whole one where there is signal and retu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int64]
 
 MAX_GROUPS_LEFT_OUT_SINGLY = 30  # above this many groups, ten folds of whole groups
-MOST_FITTED = 4_000_000  # targets x groups x rows x alphas predicted at once: 32 MB an array
+MOST_FITTED = 400_000  # targets x groups x rows x alphas predicted at once: 3 MB an array, about a processor's cache
 
 
 class LassoPath(NamedTuple):
@@ -147,14 +148,16 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         size = target.size * n_groups * (1 + self.n_alphas)
         for block in np.array_split(np.arange(n_groups), min(n_groups, -(-size // MOST_FITTED))):
             candidates = self._left_out_candidates(rows, target, codes, block)  # (.., block, rows, 1 + alphas)
-            errors = _group_means((candidates - target[..., None, :, None]) ** 2, codes)
+            squared = candidates - target[..., None, :, None]
+            squared *= squared
+            errors = _group_means(squared, codes)
             inside = np.arange(n_groups) != block[:, None]
             errors = errors[..., inside, :].reshape(*errors.shape[:-2], n_groups - 1, -1)
             chosen = choose_candidate(errors, self.se_factor)  # (.., block)
-            for place, group in enumerate(block):
-                own = np.flatnonzero(codes == group)
-                at = np.broadcast_to(chosen[..., place, None, None], (*chosen.shape[:-1], len(own), 1))
-                predicted[..., own] = np.take_along_axis(candidates[..., place, own, :], at, axis=-1)[..., 0]
+            own = np.flatnonzero((codes >= block[0]) & (codes <= block[-1]))
+            place = codes[own] - block[0]
+            found = np.take_along_axis(candidates[..., place, own, :], chosen[..., place][..., None], axis=-1)
+            predicted[..., own] = found[..., 0]
         return predicted
 
     def _left_out_candidates(self, rows: Matrix, target: Matrix, codes: Codes, block: Codes) -> Matrix:
@@ -190,8 +193,8 @@ class LassoLeaveGroupOut(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def alphas_for(self, largest: Vector) -> Matrix:
         """Return the lambdas (.., n_alphas), descending; all 0 where no column is of use."""
         # as glmnet: at 0.001 already every coefficient is shrunk to nothing
-        grid: Matrix = (largest / max(self.penalty_ratio(), 0.001))[..., None] * np.geomspace(
-            1.0, self.alpha_ratio, self.n_alphas
+        grid: Matrix = (largest / max(self.penalty_ratio(), 0.001))[..., None] * _shares(
+            self.alpha_ratio, self.n_alphas
         )
         return grid
 
@@ -251,6 +254,14 @@ class RidgeLeaveGroupOut(LassoLeaveGroupOut):
         return 0.0
 
 
+@lru_cache(maxsize=16)
+def _shares(least: float, n: int) -> Vector:
+    """Return n shares of the largest lambda from 1 down to the least; kept, because a grid asks for them every time."""
+    shares: Vector = np.geomspace(1.0, least, n)
+    shares.flags.writeable = False
+    return shares
+
+
 def choose_candidate(errors: Matrix, se_factor: float) -> Codes:
     """Return the first candidate within `se_factor` standard errors (over groups) of the least mean error.
 
@@ -268,9 +279,11 @@ def choose_candidate(errors: Matrix, se_factor: float) -> Codes:
 def _group_means(values: Matrix, codes: Codes) -> Matrix:
     """Return the means (.., groups, candidates) over the rows of every group of values (.., rows, candidates)."""
     counts = np.bincount(codes)
-    if len(counts) == len(codes):
-        return values[..., np.argsort(codes), :]
     order = np.argsort(codes, kind="stable")
+    if (order != np.arange(len(codes))).any():
+        values = values[..., order, :]
+    if len(counts) == len(codes):
+        return values
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    means: Matrix = np.add.reduceat(values[..., order, :], starts, axis=-2) / counts[:, None]
+    means: Matrix = np.add.reduceat(values, starts, axis=-2) / counts[:, None]
     return means
