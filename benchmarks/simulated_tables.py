@@ -29,7 +29,7 @@ from phasewell.images import create_plate, open_plate
 from phasewell.manifest import PartEntry, RunManifest, canonical_json, digest_json
 from phasewell.plate import FrameKey
 from phasewell.runs.folder.ledger import CELLS, parts_folder
-from phasewell.runs.simulated_plates import PASSAGES_FILE, _mosaic, _passages_text
+from phasewell.runs.simulated_plates import PASSAGES_FILE, name_fields, passages_text
 from phasewell.simulation import SimulationPlan, plan_from_truth, plan_plate, truth_document
 from phasewell.simulation.chance import TURN
 from phasewell.simulation.population import Population, populate
@@ -136,7 +136,7 @@ def write_tables(folder: Path, plan: SimulationPlan, workers: int = 0) -> Path:
         store,
         name=f"simulated-tables-{plan.seed}",
         wells=plan.wells,
-        fields=_mosaic(plan.n_fields),
+        fields=name_fields(plan.n_fields),
         times_h=plan.times_h,
         frame_shape=plan.frame_shape,
         dtype="uint8",
@@ -145,7 +145,7 @@ def write_tables(folder: Path, plan: SimulationPlan, workers: int = 0) -> Path:
         provenance={"simulated": json.dumps(plan.arguments), "tables_only": TABLES_ONLY},
     )
     replace_file(store / "truth.json", json.dumps(truth, indent=1, sort_keys=True).encode())
-    replace_file(store / PASSAGES_FILE, _passages_text(plan).encode())
+    replace_file(store / PASSAGES_FILE, passages_text(plan).encode())
     config = Config(plate=PlateConfig(store=store), run=RunConfig(output=run)).model_dump(mode="json")
     replace_file(run / "run.json", json.dumps({"plate": open_plate(store).name, "config": config}).encode())
     units = list(product(range(len(plan.cultures)), range(len(plan.times_h))))

@@ -45,7 +45,7 @@ def box_sum(xp: Any, padded: Array, half: int) -> Array:
 def window_sum(xp: Any, values: Array, size: int, axis: int) -> Array:
     """Return the sums of `size` neighbours along axis 1 or 2; that axis gets shorter by size - 1.
 
-    Integers of the dtype of `values`, which must hold every sum.
+    `values` (frames, height, width); the sums are integers of its dtype, which must hold every one.
     """
     n, height, width = values.shape
     unit = width if axis == 1 else 1

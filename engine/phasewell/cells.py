@@ -76,7 +76,7 @@ class Cells:
         return len(self.label)
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """Return the values of one descriptor, (cells,) float64 with NaN where undefined."""
+        """Return the values of one descriptor, (cells,) float64, NaN where undefined; raises UsageError."""
         if name not in DESCRIPTOR_NAMES:
             raise UsageError(f"no descriptor {name!r}; expected one of {', '.join(DESCRIPTOR_NAMES)}")
         return self.values[:, DESCRIPTOR_NAMES.index(name)]

@@ -12,7 +12,7 @@ def lazy_names(package: str, public: Mapping[str, str]) -> tuple[Callable[[str],
     """Return the `__getattr__` and `__dir__` (PEP 562) of a package whose `public` names live in other modules.
 
     `public` maps a name to its module. No module of the package may be called like one of its public names: the
-    import system would put the module in the name's place.
+    import system would put the module in the name's place. The former raises AttributeError for any other name.
     """
 
     def load(name: str) -> Any:

@@ -141,6 +141,19 @@ def make_scores(rng: np.random.Generator, wells: Any, times: Any, classes: tuple
     return RunScores(said, classes, tuple(rows), hourly, counts, {"too_bright": 44, "missing": 4 * len(wells)})
 
 
+def make_manifest(name: str, label: str, n_expected: int, n_quarantined: int, n_missing: int) -> RunManifest:
+    """Return the manifest of a made-up run on plate `name`, whose clones stand under `label` in the plate map."""
+    return RunManifest(
+        run_id="3f" * 16, plate=name, plate_digest="ab" * 32,
+        config={"plate": {"store": "plate.zarr"}, "segmentation": {"preset": "phase"},
+                "quality": {"reject_mean_v_above": 230.0, "flag_saturated_fraction_above": 0.05,
+                            "flag_illumination_gradient_above": 60.0},
+                "model": {"target": "potency", "group": label}},
+        code_version="0.1.0", definitions=DEFINITIONS_ID, parts=(), files={}, n_expected=n_expected,
+        n_processed=n_expected - n_quarantined - n_missing, n_quarantined=n_quarantined, n_missing=n_missing,
+    )  # fmt: skip
+
+
 def make_content(
     wells: tuple[str, ...] = ("A01", "A02", "B01"),
     times: tuple[float, ...] = (6.0, 12.0, 18.0),
@@ -188,15 +201,7 @@ def make_content(
             pixels, labels = discs(rng, 14)
             drawn.append(make_picture(pixels, labels, well=well, field=fields[0], time_h=hour, pixel_size_um=0.87))
     n_quarantined, n_missing = (int((frames["status"] == s).sum()) for s in ("quarantined", "missing"))
-    manifest = RunManifest(
-        run_id="3f" * 16, plate=name, plate_digest="ab" * 32,
-        config={"plate": {"store": "plate.zarr"}, "segmentation": {"preset": "phase"},
-                "quality": {"reject_mean_v_above": 230.0, "flag_saturated_fraction_above": 0.05,
-                            "flag_illumination_gradient_above": 60.0},
-                "model": {"target": "potency", "group": label}},
-        code_version="0.1.0", definitions=DEFINITIONS_ID, parts=(), files={}, n_expected=int(np.prod(shape)),
-        n_processed=int(np.prod(shape)) - n_quarantined - n_missing, n_quarantined=n_quarantined, n_missing=n_missing,
-    )  # fmt: skip
+    manifest = make_manifest(name, label, int(np.prod(shape)), n_quarantined, n_missing)
     provenance = {"simulated": "seed 0"} if simulated else {"licence": "MIT", "source": "oist/Usiigaci"}
     reports = ()
     if models:

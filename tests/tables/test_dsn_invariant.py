@@ -70,6 +70,9 @@ def test_every_mistyped_form_ends_in_64_and_prints_no_password(
     form: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dsn = form.format(SECRET)
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     file = tmp_path / "dsn"
     file.write_text(dsn)
     monkeypatch.setenv(VARIABLE, dsn)
@@ -84,6 +87,7 @@ def test_every_mistyped_form_ends_in_64_and_prints_no_password(
         for arguments in (["load", dsn], ["load", dsn, "run"], ["load", "run", f"--dsn={dsn}"], ["report", dsn], [dsn]):
             assert main(arguments) in (64, 65)
         assert SECRET not in "".join(capfd.readouterr())
+    assert list(here.iterdir()) == []  # no folder of that name is made
 
 
 def test_a_password_on_the_command_line_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

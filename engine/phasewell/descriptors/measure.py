@@ -51,7 +51,7 @@ def describe_adjusted(
 ) -> Cells:
     """Measure the twelve descriptors on frames whose background is adjusted already, (frames, height, width) uint8.
 
-    Otherwise as `describe`.
+    Otherwise as `describe`. Raises UsageError for frames or labels of another type or shape.
     """
     where = as_device(device)
     if adjusted.dtype != np.uint8:

@@ -67,7 +67,7 @@ def choose_fields(
     """Return the positions of the chosen fields of every well, (wells, k), ascending.
 
     A random subset of k fields is the first k of `phasewell.profiles.order_fields`: the same at every hour, for every
-    well by itself, and part of the subset of k + 1.
+    well by itself, and part of the subset of k + 1. Raises UsageError for names or a number that the plate has not.
     """
     names, wells = field_moments.fields, len(field_moments.wells)
     if fields is None:

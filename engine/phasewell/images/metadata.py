@@ -171,7 +171,10 @@ def arrange_fields(names: tuple[str, ...]) -> tuple[vocabulary.Field, ...]:
 
 
 def plate_format(wells: tuple[str, ...]) -> tuple[int, int]:
-    """Return (rows, columns) of the smallest standard plate, 6 to 1536 wells, that has all these wells."""
+    """Return (rows, columns) of the smallest standard plate, 6 to 1536 wells, that has all these wells.
+
+    Raises InputError where none has.
+    """
     positions = [vocabulary.well_position(well) for well in wells]
     for rows, columns in STANDARD_FORMATS:
         if all(row < rows and column < columns for row, column in positions):

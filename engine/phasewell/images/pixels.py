@@ -47,19 +47,6 @@ def frame_sha256(pixels: NDArray[Any]) -> str:
     return hashlib.sha256(data.reshape(-1).view(np.uint8).data).hexdigest()
 
 
-def overview(
-    frames: Mapping[tuple[int, int], NDArray[Any]], grid: tuple[int, int], frame_shape: tuple[int, int], factor: int
-) -> NDArray[Any]:
-    """Return the mosaic shrunk by `factor`: the rounded integer mean of every box of factor x factor pixels.
-
-    `frames` is (grid row, grid column) -> (height, width), unsigned, at least one. A box counts only pixels of
-    frames that exist, and is 0 where none does; boxes may span frames and are cut off at the mosaic's edge.
-    """
-    dtype = next(iter(frames.values())).dtype
-    sums = {place: box_sums(frame, place, factor) for place, frame in frames.items()}
-    return mean_of_boxes(sums, grid, frame_shape, factor, dtype)
-
-
 def box_sums(frame: NDArray[Any], place: tuple[int, int], factor: int) -> NDArray[np.uint32]:
     """Return the sum of the frame's pixels in every box it touches; `place` is its (row, column) in the mosaic."""
     before = place[0] * frame.shape[0] % factor, place[1] * frame.shape[1] % factor
@@ -70,7 +57,11 @@ def mean_of_boxes(
     sums: Mapping[tuple[int, int], NDArray[np.uint32]], grid: tuple[int, int], frame_shape: tuple[int, int],
     factor: int, dtype: np.dtype[Any],
 ) -> NDArray[Any]:  # fmt: skip
-    """Return the `overview` of frames whose `box_sums` are given."""
+    """Return the mosaic shrunk by `factor`: the rounded integer mean of every box of factor x factor pixels.
+
+    `sums` is (grid row, grid column) -> `box_sums` of the frame there, at least one. A box counts only pixels of frames
+    that exist, and is 0 where none does; boxes may span frames and are cut off at the mosaic's edge.
+    """
     height, width = grid[0] * frame_shape[0], grid[1] * frame_shape[1]
     shape = -(-height // factor), -(-width // factor)
     totals, counts = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)  # 64 pixels x 65535 fits

@@ -36,7 +36,7 @@ def gate_pictures(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 def check_logits(found: NDArray[Any], expected: NDArray[Any], precision: str, who: str) -> float:
     """Return the largest difference in units of the tolerance's scale; raises InputError where it is too large.
 
-    `who` names backend and model in the message.
+    Both are (pictures, classes). `who` names backend and model in the message.
     """
     difference = largest_difference(found, expected)
     if not difference <= TOLERANCES[precision]:
@@ -50,7 +50,7 @@ def check_logits(found: NDArray[Any], expected: NDArray[Any], precision: str, wh
 
 
 def check_repeated(found: NDArray[Any], recorded: NDArray[Any], who: str) -> None:
-    """Raise InputError where INT8 logits are not those of the machine that quantised the model."""
+    """Raise InputError where INT8 logits (pictures, classes) are not those of the machine that quantised the model."""
     difference = largest_difference(found, recorded)
     if not difference <= INT8_REPEAT:
         raise InputError(
@@ -60,7 +60,7 @@ def check_repeated(found: NDArray[Any], recorded: NDArray[Any], who: str) -> Non
 
 
 def largest_difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Return the largest difference of a logit in units of the largest expected one, or of 1; infinite for NaN."""
+    """Return the largest difference of logits (pictures, classes) in units of the largest, or of 1; inf for NaN."""
     scale = max(1.0, float(np.abs(expected).max()))
     if not np.isfinite(found).all():
         return np.inf
@@ -68,7 +68,7 @@ def largest_difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
 
 
 def count_flips(found: NDArray[Any], expected: NDArray[Any]) -> int:
-    """Return how many pictures have another most probable class."""
+    """Return how many pictures have another most probable class; logits are (pictures, classes)."""
     return int((found.argmax(1) != expected.argmax(1)).sum())
 
 

@@ -36,7 +36,7 @@ def compile_openvino(model: Model, precision: str, picture_px: tuple[int, int], 
 def compile_graph(
     onnx: bytes, name: str, classes: int, precision: str, picture_px: tuple[int, int], threads: int
 ) -> RunPictures:
-    """Return an ONNX graph ready to run, as `compile_openvino`; `name` is for messages."""
+    """Return an ONNX graph ready to run, as `compile_openvino`, and with its errors; `name` is for messages."""
     try:
         import openvino
     except ImportError as error:

@@ -48,13 +48,13 @@ class PreparedFrames:
 
     @property
     def clipped_share(self) -> Array:
-        """Share of each frame's pixels that were clipped, float64."""
+        """Share of each frame's pixels that were clipped, (frames,) float64."""
         share: Array = self.clipped / self._frame_px
         return share
 
     @property
     def too_bright(self) -> Array:
-        """True for frames whose mean grey level was above 230 before the adjustment."""
+        """True for frames whose mean grey level was above 230 before the adjustment, (frames,)."""
         bright: Array = self.sums > BRIGHTEST_MEAN * self._frame_px
         return bright
 

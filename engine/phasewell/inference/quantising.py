@@ -90,7 +90,8 @@ def quantise_model(
 def quantise_graph(onnx_bytes: bytes, calibration: NDArray[np.uint8]) -> bytes:
     """Return the ONNX graph with explicit INT8 quantisation, ranges taken from pictures (frames, height, width) uint8.
 
-    No accuracy is checked here. Nothing is sent anywhere: NNCF's telemetry is off.
+    No accuracy is checked here. Nothing is sent anywhere: NNCF's telemetry is off. Raises UnavailableError where NNCF
+    or ONNX is not installed.
     """
     try:
         import onnx
@@ -108,7 +109,7 @@ def quantise_graph(onnx_bytes: bytes, calibration: NDArray[np.uint8]) -> bytes:
 
 
 def class_aucs(logits: NDArray[Any], targets: NDArray[np.int64]) -> tuple[float, ...]:
-    """Return the AUC of every class against the others by the logit's lead over them, ties 1/2."""
+    """Return the AUC of every class against the others by the lead of its logit (frames, classes), ties 1/2."""
     from sklearn.metrics import roc_auc_score
 
     from phasewell.inference.scoring import softmax

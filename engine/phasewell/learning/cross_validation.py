@@ -104,7 +104,8 @@ def cross_validate(pictures: LabelledPictures, splits: Sequence[LineSplit], scor
 def line_accuracy(pictures: LabelledPictures, frames: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
     """Return the mean over lines of the share of a line's frames called right; each line counts the same.
 
-    With two classes a frame is called the second above 0.5, else it goes to the largest probability.
+    `probabilities` (frames, classes) are of the pictures at `frames`. With two classes a frame is called the second
+    above 0.5, else it goes to the largest probability.
     """
     called = probabilities[:, 1] > THRESHOLD if probabilities.shape[1] == 2 else probabilities.argmax(axis=1)
     right = called == pictures.targets[frames]

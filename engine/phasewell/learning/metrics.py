@@ -126,7 +126,7 @@ def frame_metrics(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> M
 
 
 def roc_curve(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> Roc | None:
-    """Return the corners of the ROC curve; None without frames of both classes."""
+    """Return the corners of the ROC curve of scores (frames,); None without frames of both classes."""
     total_positive = int(np.count_nonzero(positive))
     total_negative = len(positive) - total_positive
     if not total_positive or not total_negative:

@@ -58,7 +58,7 @@ class Workplace(NamedTuple):
             yield
 
     def put(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
-        """Return pictures on the device: one copy to a GPU, none on the CPU."""
+        """Return pictures (frames, height, width) uint8 on the device: one copy to a GPU, none on the CPU."""
         found = torch.from_numpy(np.ascontiguousarray(pictures))
         return found.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else found
 
@@ -123,7 +123,7 @@ def predict_pictures(
 def read_logits(
     network: PictureNetwork, pictures: NDArray[np.uint8], frames: NDArray[np.int64], workplace: Workplace
 ) -> NDArray[np.float32]:
-    """Return the logits of frames by a network that lies on the device."""
+    """Return the logits (frames, classes) of the pictures at `frames` by a network that lies on the device."""
     return read_values(network, network.forward, pictures, frames, workplace).numpy()
 
 

@@ -51,7 +51,7 @@ class LabelledPictures:
                 )
 
     def take(self, frames: NDArray[np.int64]) -> LabelledPictures:
-        """Return the frames at some places, in the order of the places."""
+        """Return the frames at places (n,), in the order of the places."""
         keys = tuple(self.keys[place] for place in frames)
         return LabelledPictures(self.pictures[frames], self.lines[frames], self.targets[frames], self.classes, keys)
 

@@ -72,7 +72,7 @@ def fold_lines(
 
 
 def frames_of(pictures: LabelledPictures, lines: Iterable[str]) -> NDArray[np.int64]:
-    """Return the places of the frames of some lines, ascending; raises UsageError for a line that has none."""
+    """Return the places (n,) of the frames of some lines, ascending; raises UsageError for a line that has none."""
     wanted = sorted(set(lines))
     if absent := [line for line in wanted if line not in pictures.lines]:
         raise UsageError(f"line {absent[0]}: no frame; there are {', '.join(np.unique(pictures.lines))}")

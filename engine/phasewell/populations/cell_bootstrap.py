@@ -46,7 +46,8 @@ class Clouds:
 def bootstrap_cells(values: Floats, draws: int, rng: np.random.Generator) -> Clouds:
     """Resample cells (cells, descriptors) with replacement `draws` times and recompute mean and SD of each.
 
-    All descriptors of a cell stay together. NaN (an undefined descriptor) enters neither mean nor SD.
+    All descriptors of a cell stay together. NaN (an undefined descriptor) enters neither mean nor SD. Raises UsageError
+    for values of another shape and for less than one draw.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 2 or draws < 1:

@@ -44,7 +44,10 @@ class Components:
         return f"columns {treated}; axes from {self.n_rows} rows and {len(self.titles)} columns"
 
     def project(self, values: Floats) -> Floats:
-        """Return rows (rows, all columns) in the fixed axes, (rows, components); NaN where a used value is."""
+        """Return rows (rows, all columns) in the fixed axes, (rows, components); NaN where a used value is.
+
+        Raises UsageError for another number of columns than the axes were fitted on.
+        """
         values = np.asarray(values, np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.titles) + len(self.left_out):
             expected = len(self.titles) + len(self.left_out)

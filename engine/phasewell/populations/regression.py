@@ -38,6 +38,7 @@ class Line:
 def fit_line(x: Floats, y: Floats) -> Line | None:
     """Return the line of y (n,) on x (n,), pairs with NaN left out; None for fewer than 3 pairs or a constant side.
 
+    Raises UsageError for sides of different lengths.
     Source: paper R, figures 2d and 3d (R2 of growth rate and of SD of area with the serial-passage limit).
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)

@@ -81,7 +81,7 @@ class FrameSums:
     columns: Array  # (frames, width) uint32
 
     def by_name(self) -> dict[str, Array]:
-        """Return what `finish_quality` takes."""
+        """Return what `finish_quality` takes: each sum by name, (frames,), and the projections."""
         return dict(zip(SUMS, self.integers.T, strict=True)) | {"rows": self.rows, "columns": self.columns}
 
 
@@ -96,7 +96,8 @@ def confluence(labels: Array) -> NDArray[np.float64]:
     """Return the share of every frame covered by labelled cells, (frames,), from labels (frames, height, width).
 
     Labels after the last segmentation step lack the cells that touch the frame, and erosion has made cells
-    smaller: this is a lower bound of the confluence that an eye would estimate. NaN for frames without pixels.
+    smaller: this is a lower bound of the confluence that an eye would estimate. NaN for frames without pixels. Raises
+    UsageError for labels of another shape.
     """
     if labels.ndim != 3:
         raise UsageError(f"labels {labels.shape}: expected (frames, height, width)")
@@ -105,7 +106,7 @@ def confluence(labels: Array) -> NDArray[np.float64]:
 
 
 def confluence_of_cells(cells: Cells, frame_px: int) -> NDArray[np.float64]:
-    """Return `confluence` of the labels that `cells` were measured on, from their areas; no pixel is read."""
+    """Return `confluence` (frames,) of the labels that `cells` were measured on, from their areas; no pixel is read."""
     return _share(np.bincount(cells.frame, weights=cells.column("area"), minlength=cells.n_frames), frame_px)
 
 

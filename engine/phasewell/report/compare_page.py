@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from phasewell.cells import DESCRIPTORS
+from phasewell.manifest import read_manifest
 from phasewell.report import plate_maps
 from phasewell.report.blocks import Block, Cell, Column, Fact, Facts, Figure, Fold, Page, Paragraph, Section, Table
 from phasewell.report.compared_models import models_section, scores_section
@@ -28,6 +29,8 @@ def write_comparison(first: Path | str, second: Path | str, output: Path | str |
     OutputError before any work when the file cannot be made, InputError when a run is not finished or damaged, or when
     they have no well or hour in common.
     """
+    if output is None:
+        read_manifest(Path(first))  # before a folder is made: a mistyped run leaves none behind
     path = prepare_output(Path(output) if output is not None else Path(first) / PAGE_NAME)
     compared = Comparison(read_run(Path(first)), read_run(Path(second)))
     return write_page(path, compose_comparison(compared))

@@ -122,7 +122,7 @@ class Distribution:
 def histogram(
     descriptor: str, values_by_hour: Mapping[float, NDArray[np.float64]], most_bins: int = 48
 ) -> list[Distribution]:
-    """Return the distribution at every given hour over common bins from the 0.5th to the 99.5th percentile.
+    """Return the distribution of values (cells,) at every given hour over common bins, 0.5th to 99.5th percentile.
 
     NaN is left out; values outside the range are counted in the total, so that shares are of all cells.
     """

@@ -153,11 +153,6 @@ class Picture:
         """Length of the scale bar of the crop."""
         return round_length(0.2 * self.crop.width * self.pixel_size_um)
 
-    @property
-    def n_bytes(self) -> int:
-        """Bytes this picture adds to the page."""
-        return sum(len(s) for s in (self.field_image, self.field_outlines, self.crop_image, self.crop_outlines) if s)
-
 
 def make_picture(
     pixels: NDArray[np.uint8],

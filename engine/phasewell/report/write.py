@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from phasewell.manifest import read_manifest
 from phasewell.plate import Plate
 from phasewell.report.contact_sheets import write_pictures
 from phasewell.report.document import prepare_output, write_page
@@ -35,6 +36,8 @@ def write_report(
     files are damaged, StorageError when the disk is full.
     """
     run_dir = Path(run_dir)
+    if output is None:
+        read_manifest(run_dir)  # before a folder is made: a mistyped run leaves none behind
     path = prepare_output(Path(output) if output is not None else run_dir / REPORT_NAME)
     content = read_content(run_dir, agreement, plate)
     folder = None

@@ -186,7 +186,7 @@ def _open_store(path: Path, plan: SimulationPlan, dtype: str) -> PlateWriter:
             path,
             name=f"simulated-{plan.seed}" + ("-labels" if dtype == "int32" else ""),
             wells=plan.wells,
-            fields=_mosaic(plan.n_fields),
+            fields=name_fields(plan.n_fields),
             times_h=plan.times_h,
             frame_shape=plan.frame_shape,
             dtype=dtype,
@@ -197,12 +197,13 @@ def _open_store(path: Path, plan: SimulationPlan, dtype: str) -> PlateWriter:
             provenance=provenance,
         )
     if plan.clones and dtype == "uint8":
-        replace_file(path / PASSAGES_FILE, [_passages_text(plan).encode()])
+        replace_file(path / PASSAGES_FILE, [passages_text(plan).encode()])
     replace_file(path / TRUTH_FILE, [(json.dumps(truth, indent=1, sort_keys=True) + "\n").encode()])
     return writer
 
 
-def _passages_text(plan: SimulationPlan) -> str:
+def passages_text(plan: SimulationPlan) -> str:
+    """Return `passages.csv` of a plan: what every clone was seeded and harvested with, passage by passage."""
     from phasewell.populations import write_passages
     from phasewell.populations.passages import History, Passage, PassageLedger
     from phasewell.simulation import draw_passages
@@ -213,11 +214,12 @@ def _passages_text(plan: SimulationPlan) -> str:
     return write_passages(PassageLedger(tuple(History(clone, tuple(own)) for clone, own in rows.items())))
 
 
-def _mosaic(count: int) -> tuple[Field, ...]:
+def name_fields(count: int) -> tuple[Field, ...]:
     """Return fields f01, f02... row by row in the squarest mosaic, 8 x 8 for 64."""
-    columns = int(np.ceil(np.sqrt(count)))
+    from phasewell.images import arrange_fields
+
     digits = max(len(str(count)), 2)
-    return tuple(Field(f"f{i + 1:0{digits}d}", i // columns, i % columns) for i in range(count))
+    return arrange_fields(tuple(f"f{i + 1:0{digits}d}" for i in range(count)))
 
 
 def _is_complete(writer: PlateWriter, unit: Unit) -> bool:

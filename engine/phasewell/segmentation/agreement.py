@@ -61,7 +61,7 @@ def measure_agreement(kept: NDArray[np.int32], labels: NDArray[np.int32], hand: 
 
 
 def hand_pieces(hand: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return hand labels renumbered: every 8-connected piece of one number with at least 20 px, int32."""
+    """Return hand labels (height, width) renumbered: every 8-connected piece of a number with at least 20 px, int32."""
     from scipy import ndimage
 
     pieces = np.zeros(hand.shape, np.int32)

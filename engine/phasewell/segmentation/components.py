@@ -49,7 +49,7 @@ def touching_frame(xp: Any, labels: Array, count: int) -> Array:
 
 
 def remove_small(device: Device, mask: Array, least_area: int) -> Array:
-    """Return the mask without 8-connected objects below `least_area` pixels."""
+    """Return the mask (frames, height, width) without 8-connected objects below `least_area` pixels."""
     if least_area <= 1:
         return mask
     labels, count = label_pieces(device, mask)
@@ -60,7 +60,7 @@ def remove_small(device: Device, mask: Array, least_area: int) -> Array:
 
 
 def fill_holes(device: Device, mask: Array, largest_area: int) -> Array:
-    """Return the mask with 4-connected holes of up to `largest_area` pixels filled.
+    """Return the mask (frames, height, width) with 4-connected holes of up to `largest_area` pixels filled.
 
     Background that touches the frame is no hole: what lies outside is unknown. Without the limit, rings of cells
     would swallow the background between them.
@@ -77,7 +77,7 @@ def fill_holes(device: Device, mask: Array, largest_area: int) -> Array:
 
 
 def remove_frame_touching(xp: Any, labels: Array, count: int) -> Array:
-    """Return labels with every piece that touches the frame set to 0."""
+    """Return labels (frames, height, width) with every piece that touches the frame set to 0."""
     keep = ~touching_frame(xp, labels, count)
     kept: Array = labels * keep[labels]
     return kept
@@ -106,7 +106,7 @@ def remove_walls(device: Device, mask: Array, depth: int) -> Array:
 def number_per_frame(xp: Any, labels: Array, count: int) -> Array:
     """Return labels 1..n per frame, int32, in raster order of each label's first pixel; 0 stays 0.
 
-    `labels` holds numbers 0..count; a number belongs to one frame.
+    `labels` (frames, height, width) holds numbers 0..count; a number belongs to one frame.
     """
     if count == 0 or labels.size == 0:
         return labels.astype(xp.int32)

@@ -16,7 +16,7 @@ def disc_half_widths(radius: int) -> list[int]:
 
 
 def disc_maximum(xp: Any, values: Array, radius: int) -> Array:
-    """Return the largest value in the disc around every pixel; `values` unsigned, outside of the frame counts as 0."""
+    """Return the largest value in the disc around every pixel; `values` (frames, height, width) unsigned, 0 outside."""
     n, height, width = values.shape
     padded = xp.zeros((n, height + 2 * radius, width + 2 * radius), values.dtype)
     padded[:, radius : radius + height, radius : radius + width] = values
@@ -37,7 +37,7 @@ def disc_maximum(xp: Any, values: Array, radius: int) -> Array:
 
 
 def erode(xp: Any, mask: Array, radius: int) -> Array:
-    """Return the pixels whose whole disc is foreground, bool; outside of the frame counts as foreground.
+    """Return the pixels whose whole disc is foreground, (frames, height, width) bool; outside counts as such.
 
     If outside were background, no object would touch the frame afterwards and step 8 would remove nothing.
     """

@@ -52,7 +52,7 @@ def smoothed_distance(xp: Any, mask: Array, grey: Array, seam_level: int = 0) ->
 
 
 def bright_seams(xp: Any, grey: Array, level: int) -> Array:
-    """Return where the mean over 5 x 5 pixels exceeds the background by more than `level` grey levels, bool.
+    """Return where the mean over 5 x 5 px exceeds the background by more than `level`, (frames, height, width) bool.
 
     In phase contrast, halos line the border between two cells that touch; `grey` is background-adjusted, uint8.
     """

@@ -75,7 +75,7 @@ def otsu_level(counts: list[int]) -> int:
 
 
 def frame_thresholds(xp: Any, energy: Array, percent: int, floor: int, cap: int) -> list[int]:
-    """Return one threshold per frame: Otsu on logarithmic levels, times percent / 100, back to energy, clamped."""
+    """Return thresholds (frames,): Otsu on logarithmic levels, times percent / 100, back to energy, clamped."""
     levels = xp.asarray(_level_table())[energy]
     counts = frame_histograms(xp, levels, len(level_starts()) + 1)
     host = counts.get() if hasattr(counts, "get") else counts
@@ -83,13 +83,13 @@ def frame_thresholds(xp: Any, energy: Array, percent: int, floor: int, cap: int)
 
 
 def binarise(xp: Any, energy: Array, thresholds: list[int]) -> Array:
-    """Return energy > threshold of its frame, bool."""
+    """Return energy > threshold of its frame, (frames, height, width) bool."""
     above: Array = energy > xp.asarray(thresholds, dtype=xp.int32)[:, None, None]
     return above
 
 
 def stands_out(xp: Any, energy: Array, ratio: int, radius: int) -> Array:
-    """Return where energy * ratio > the largest energy in the disc around the pixel, bool.
+    """Return where energy * ratio > the largest energy in the disc, (frames, height, width) bool.
 
     It parts neighbours: beside a strong edge weak texture is halo, far from one it is a cell.
     """

@@ -32,7 +32,7 @@ def mix(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def exp(values: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Return e^values to 0.2 % and the same bits everywhere; values are clipped to -4..4."""
+    """Return e^values, of any shape, to 0.2 % and the same bits everywhere; values are clipped to -4..4."""
     steps = np.rint(np.clip(np.asarray(values, np.float64), -4, 4) * _EXP_STEPS).astype(np.int64)
     return np.asarray(_EXP[steps + 4 * _EXP_STEPS])
 
@@ -51,11 +51,11 @@ class Chance:
         return Chance(int(key[0]))
 
     def bits(self, channel: int, indices: NDArray[Any]) -> NDArray[np.uint32]:
-        """Return one 32-bit word per index."""
+        """Return one 32-bit word per index, in the shape of `indices`."""
         return mix(indices.astype(np.uint32) + np.uint32(self.at(channel).key))
 
     def uniform(self, channel: int, indices: NDArray[Any]) -> NDArray[np.float64]:
-        """Return numbers in [0, 1)."""
+        """Return numbers in [0, 1), in the shape of `indices`."""
         return self.bits(channel, indices) / 2.0**32
 
     def normal(self, channel: int, indices: NDArray[Any]) -> NDArray[np.float64]:

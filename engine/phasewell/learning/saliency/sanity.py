@@ -57,7 +57,8 @@ def randomise_layers(
     """Draw weights anew from the logits down, in `stages` of like many layers, and compare maps scaled as in scores.
 
     The target of each picture stays what it was, so that only the network changes. Layers are convolutions and dense
-    layers; the batch norms among them go with them.
+    layers; the batch norms among them go with them. `pictures` are (n, height, width), `targets` (n,). Raises
+    UsageError for less than one stage.
     """
     if stages < 1:
         raise UsageError(f"randomisation: {stages} stages; expected at least 1")

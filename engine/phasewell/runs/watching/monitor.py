@@ -72,7 +72,7 @@ class RunFollower:
         self._moved: float | None = None  # when a heartbeat was seen to change, by this machine's clock
 
     def look(self) -> dict[str, Any]:
-        """Return the state of the run now, as `status` describes it."""
+        """Return the state of the run now, as `status` describes it; raises InputError where there is no run."""
         document = read_run_document(self.folder)
         beat, end = _read(self.folder / HEARTBEAT_NAME), _read(self.folder / STATUS_NAME)
         if not document and not beat:

@@ -47,7 +47,7 @@ class UnitSource:
         return self._all_opened and not self._frames
 
     def open_units(self, units: Iterable[UnitPlan]) -> None:
-        """Open every unit, as far ahead as there are permits."""
+        """Open every unit, as far ahead as there are permits; raises StoppedError once the others have stopped."""
         following = iter(units)
         while True:
             self._permits.get()
@@ -68,7 +68,10 @@ class UnitSource:
             self._changed.notify_all()
 
     def take(self, most: int, others: Collection[Any]) -> list[tuple[UnitTask, FrameKey]]:
-        """Return up to `most` frames; none when no more will come, or where `others` would wait for them too long."""
+        """Return up to `most` frames; none when no more will come, or where `others` would wait for them too long.
+
+        Raises StoppedError once the others have stopped.
+        """
         with self._changed:
             self._changed.wait_for(
                 lambda: self._frames or self._all_opened or self._stopped, _PATIENCE_S if others else None
