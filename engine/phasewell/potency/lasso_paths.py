@@ -16,6 +16,8 @@ from phasewell_kernels import cpu
 from phasewell.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -55,10 +57,11 @@ class TrainingSets:
                 f"LASSO: rows {rows.shape}, train {train.shape}, target {target.shape}; expected (n, columns), "
                 "(sets, n) and (n,) or (targets, n)"
             )
+        rows, target = np.asarray(rows, dtype=np.float64), np.asarray(target, dtype=np.float64)
         n, columns = rows.shape
         self.train = np.ascontiguousarray(train, dtype=bool)
         self._middle = rows.mean(axis=0)
-        self._rows = np.ascontiguousarray(rows - self._middle, dtype=np.float64)
+        self._rows = np.ascontiguousarray(rows - self._middle)
         self.by_gram = n > columns if by_gram is None else by_gram
         self.n = train.sum(axis=1).astype(np.float64)
         targets = np.atleast_2d(target)
@@ -194,12 +197,14 @@ class Solutions:
         coefficients: Floats = found[0, 0].T
         return coefficients
 
-    def _call(self, kernel: object, *results: NDArray[np.generic], one: tuple[int, int] | None = None) -> None:
+    def _call(
+        self, kernel: Callable[..., None], *results: NDArray[np.generic], one: tuple[int, int] | None = None
+    ) -> None:
         """Call a kernel of paths on all sets, or on one (target, set)."""
         sets = self._sets
         at, of = (slice(None), slice(None)) if one is None else (slice(one[0], one[0] + 1), slice(one[1], one[1] + 1))
         try:
-            kernel(  # type: ignore[operator]
+            kernel(
                 sets._rows,
                 sets._middle,
                 sets.train[of].view(np.uint8),
