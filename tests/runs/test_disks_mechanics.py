@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from phasewell import runs
+from phasewell.cli import main
 from phasewell.config import Config
 from phasewell.errors import OutputError, StorageError
 
@@ -67,6 +68,30 @@ def test_an_output_that_may_not_be_written_is_refused_before_any_work(
     with pytest.raises(OutputError, match=r"set run\.output") as caught:
         runs.run(config)
     assert caught.value.exit_code == 73
+
+
+def test_a_finished_run_that_may_not_be_written_is_read_and_named(
+    make_config: Make,
+    digests: Digests,
+    protect: Callable[[Path], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What would be written into it is refused with 73 and the way out, and written elsewhere on request."""
+    folder = runs.run(make_config()).folder
+    before = digests(folder)
+    protect(folder)
+    for verb, remedy in (
+        (["load"], "give another output: phasewell export RUN OUTPUT --to duckdb"),
+        (["export"], "give another --output"),
+        (["report"], "give another output"),
+    ):
+        assert main([*verb, str(folder)]) == 73
+        assert remedy in capsys.readouterr().err
+    for to in ("duckdb", "csv"):
+        assert main(["export", str(folder), str(tmp_path / "elsewhere"), "--to", to]) == 0
+    assert main(["report", str(folder), "--output", str(tmp_path / "elsewhere" / "page.html"), "-q"]) == 0
+    assert digests(folder) == before
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from phasewell.durable import replace_file
+from phasewell.durable import replace_file, temporary_beside
 from phasewell.errors import OutputError
 from phasewell.report.blocks import Block, Figure, Fold, Page, WellBrowser, format_cell
 from phasewell.report.theme import chart_config, hour_text
@@ -24,6 +24,9 @@ def prepare_output(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(None, "is a folder")
+        probe = temporary_beside(path)
+        probe.touch()
+        probe.unlink()
     except OSError as error:
         raise OutputError(f"{path}: the page cannot be made ({error.strerror}); give another output") from error
     return path

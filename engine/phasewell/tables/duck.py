@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +55,8 @@ def build_database(run_dir: Path | str, output: Path | str | None = None, plate:
     except (OSError, duckdb.IOException) as error:
         raise OutputError(f"{path}: the database cannot be written ({error}); {_ELSEWHERE}") from error
     finally:
-        _unlink_database(temporary)
+        with contextlib.suppress(OSError):  # of a read-only disk, which holds none
+            _unlink_database(temporary)
     return path
 
 
