@@ -58,6 +58,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes
 	$(BIN)/python benchmarks/descriptors.py
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/potency_profiles.py
+	$(BIN)/python benchmarks/potency_forest.py
 	$(BIN)/python benchmarks/potency_grid.py 50
 	$(BIN)/python benchmarks/simulated_screen.py build/bench --rates
 	$(VENV)-peers/bin/python benchmarks/engine.py build/bench/engine
