@@ -8,6 +8,7 @@ deal (max-statistic; Westfall, Young 1993, single step).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -212,13 +213,11 @@ def _check_axes(
 
 def _score_windows(task: _Task) -> tuple[Floats, list[int]]:
     """Return the RMSE of every deal and window (deals, windows) and the number of undefined columns of every window."""
-    from threadpoolctl import threadpool_limits
-
     estimator = make_estimator(task.kind, task.seed, task.parameters)
     errors = np.full((len(task.targets), len(task.hours)), np.nan)
     defined: NDArray[np.bool_] = np.asarray(np.isfinite(task.values).all(axis=0))
     left_out = []
-    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
+    with _thread_pools(task.kind).limit(limits=1):  # the matrices are small: more threads only wait for each other
         for place, n_hours in enumerate(task.hours):
             usable = np.flatnonzero(defined[: n_hours * PER_HOUR])
             left_out.append(n_hours * PER_HOUR - len(usable))
@@ -228,6 +227,15 @@ def _score_windows(task: _Task) -> tuple[Floats, list[int]]:
             predicted = predict_folds(estimator, rows, task.targets, task.codes)
             errors[:, place] = [_rmse(*both, task.codes) for both in zip(task.targets, predicted, strict=True)]
     return errors, left_out
+
+
+@lru_cache
+def _thread_pools(kind: str) -> Any:
+    """Return the thread pools of the libraries that a kind of estimator loads; finding them takes 2 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    make_estimator(kind, 0, {})  # loads them
+    return ThreadpoolController()
 
 
 def _rmse(target: Floats, predicted: Floats, codes: NDArray[np.int64]) -> float:
