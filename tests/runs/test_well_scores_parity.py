@@ -18,11 +18,15 @@ from phasewell.errors import InputError
 from phasewell.inference import make_untrained_model
 from phasewell.manifest import RunManifest
 from phasewell.report import write_comparison, write_report
+from phasewell.report.reading import read_content
+from phasewell.report.well_browser import _predictions
+from phasewell.runs.finished.applying import keep_predictions
 from phasewell.tables import export, open_results
 from phasewell.tables.parts import find_parts
 from phasewell.tables.well_scores import read_plate_scores
 
 Make = Callable[..., Config]
+EVIL = "<script>alert(1)</script> ' \"; \n\N{DNA DOUBLE HELIX}"
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +122,19 @@ def test_a_network_applied_to_a_finished_run_is_kept_and_shown(
     assert (model["model"], model["applied"], model["kind"], model["target"]) == (path.stem, True, "densenet13", None)
     assert model["digest"] == hashlib.sha256((network / "model.json").read_bytes()).hexdigest()
     page = write_report(folder).read_text()
-    assert "No network scored the frames of this run." in page
+    assert "No network scored the frames of this run" in page
     assert f"densenet13 {model['digest'][:6]} was applied to this finished run (its card names no plate)" in page
     assert open_results(folder).manifest.scored_by is None
+    (kept,) = read_content(folder).applied.networks
+    keep_predictions(folder, kept.model_copy(update={"plates": (EVIL,), "origin": EVIL}))
+    page = write_report(folder).read_text()
+    assert "<script>alert" not in page
+    assert page.count("&lt;script&gt;alert(1)") >= 2
+    keep_predictions(folder, kept)
+    lines = _predictions(read_content(folder))["wells"]
+    assert list(lines) == ["A01", "A02", "B01"]
+    for line in lines.values():
+        assert line[0][:2] == [f"densenet13 {kept.digest[:6]}", "probability of high"]
     text = write_comparison(folder, folder, tmp_path / "page.html").read_text()
     assert "No network scored either run." in text
     assert f"densenet13 {model['digest'][:6]} was applied to both finished runs." in text

@@ -65,8 +65,12 @@ def test_documents_of_wells_follow_their_schema(run_dir: Path, tmp_path: Path) -
 def test_a_database_of_the_version_before_gets_the_new_columns(server: Server, database: str, run_dir: Path) -> None:
     first = migrations()[0]
     server.execute(database, *first.statements, _record(first, "test"))
+    old = "INSERT INTO phasewell_store.runs (run_id, plate) VALUES ('old', 'old')"
+    server.execute(database, old, "INSERT INTO phasewell_store.models (run_no, model) VALUES (1, 'lasso')")
     report = load_run(run_dir, server.dsn(database), SAMPLE.plate_of(), workers=1)
     assert report.migrated == len(migrations()) - 1
+    before = server.query(database, "SELECT applied FROM phasewell_store.models WHERE run_no = 1")
+    assert before == [{"applied": False}]  # what was there was fitted on its run
     assert report.rows["predictions"] == 18 + len(SAMPLE.wells)
     query = "SELECT * FROM current_predictions ORDER BY model, basis, well"
     there = server.query(database, query.replace("current", "phasewell.current"))

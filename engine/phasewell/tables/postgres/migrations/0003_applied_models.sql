@@ -6,6 +6,8 @@ ALTER TABLE phasewell_store.models
   ADD COLUMN plates text[] COLLATE "C",
   ADD COLUMN target text COLLATE "C";
 
+UPDATE phasewell_store.models SET applied = false;
+
 CREATE TABLE phasewell_store.applied_scores (
   run_no integer REFERENCES phasewell_store.runs ON DELETE CASCADE,
   model text COLLATE "C",
