@@ -34,7 +34,8 @@ using cells::Part;
 
 void check_labels(const std::vector<Part>& parts, int64_t first_frame) {
   const auto find = [&](int32_t fault) {
-    return std::find_if(parts.begin(), parts.end(), [&](const Part& part) { return part.count == fault; }) - parts.begin();
+    const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& part) { return part.count == fault; });
+    return found - parts.begin();
   };
   const auto frames = (int64_t)parts.size(), negative = (int64_t)find(pw::NEGATIVE_LABEL);
   if (negative < frames)
@@ -46,7 +47,8 @@ void check_labels(const std::vector<Part>& parts, int64_t first_frame) {
                               " has labels above its number of pixels; number them anew");
 }
 
-cells::Rows measure_cells(door::In<uint8_t, door::Frames> grey, door::In<int32_t, door::Frames> labels, int64_t first_frame,
+cells::Rows measure_cells(door::In<uint8_t, door::Frames> grey, door::In<int32_t, door::Frames> labels,
+                          int64_t first_frame,
                    int32_t threads, const std::string& instructions) {
   const auto frames = (int64_t)labels.shape(0), height = (int64_t)labels.shape(1), width = (int64_t)labels.shape(2);
   if ((int64_t)grey.shape(0) != frames || (int64_t)grey.shape(1) != height || (int64_t)grey.shape(2) != width)

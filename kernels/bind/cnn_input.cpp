@@ -27,7 +27,8 @@ void cnn_input(door::In<uint8_t, door::Frames> pixels, const std::string& mode, 
   nb::gil_scoped_release unlocked;
   door::each_frame(count, threads, pw::prepare_frame_bytes(), [&](int64_t f, pw::Scratch memory) {
     table.prepare(pixels.data() + f * size, (int32_t)height, (int32_t)width, by_gain,
-                  images.data() + f * (size / (pw::SHRINK * pw::SHRINK)), integers.data() + f * pw::INPUT_INTEGERS, memory);
+                  images.data() + f * (size / (pw::SHRINK * pw::SHRINK)),
+                  integers.data() + f * pw::INPUT_INTEGERS, memory);
   });
 }
 
@@ -42,7 +43,8 @@ void check_scale(Channels mean, Channels deviation) {
   for (int64_t c = 0; c < channels; ++c) {
     const float level = std::fabs(mean.data()[c]), deviates = deviation.data()[c];
     if (!(level == 0 || (level >= least && level <= most)) || !(deviates >= least && deviates <= most))
-      door::refuse("scale_images", "channel " + std::to_string(c) + ": expected a mean of 0 or of magnitude 2^-20..2^20, " +
+      door::refuse("scale_images",
+                   "channel " + std::to_string(c) + ": expected a mean of 0 or of magnitude 2^-20..2^20, " +
                                        "and a deviation of 2^-20..2^20");
   }
 }

@@ -56,8 +56,9 @@ void give_back(Buffer buffer) {
 
 void check_sides(const std::string& function, int64_t height, int64_t width) {
   if (height > MAX_SIDE || width > MAX_SIDE || height * width > MAX_PIXELS)
-    refuse(function, "frames of " + std::to_string(height) + " x " + std::to_string(width) + " px: expected sides up to " +
-                         std::to_string(MAX_SIDE) + " px and " + std::to_string(MAX_PIXELS) + " px in all; cut them into fields");
+    refuse(function, "frames of " + std::to_string(height) + " x " + std::to_string(width) +
+                         " px: expected sides up to " + std::to_string(MAX_SIDE) + " px and " +
+                         std::to_string(MAX_PIXELS) + " px in all; cut them into fields");
 }
 
 std::vector<std::string> instruction_sets() {

@@ -1,4 +1,5 @@
-// frames.cpp: a frame's whole way for Python: quality, background, segmentation and cells while its pixels are in cache.
+// frames.cpp: a frame's whole way for Python: quality, background, segmentation and cells while its pixels are
+// in cache.
 #include <algorithm>
 
 #include "../cpu/background.hpp"
@@ -66,7 +67,8 @@ cells::Rows measure_frames(door::In<uint8_t, door::Frames> pixels, int32_t half,
   if (keeps_sums || rows.shape(0) || columns.shape(0))
     quality::check("measure_frames", frames, height, width, integers, rows, columns);
   if (half < -1) refuse("half " + std::to_string(half) + ": expected -1 or more px");
-  if (tolerance < 0 || tolerance > 255) refuse("tolerance " + std::to_string(tolerance) + ": expected 0..255 grey levels");
+  if (tolerance < 0 || tolerance > 255)
+    refuse("tolerance " + std::to_string(tolerance) + ": expected 0..255 grey levels");
   const door::Isa isa = door::find_isa(instructions);
   const Work work{PW_CHOOSE(quality, isa), PW_CHOOSE(background, isa), PW_CHOOSE(segment, isa), PW_CHOOSE(cells, isa),
                   (int32_t)height,         (int32_t)width,             half,                    tolerance,
@@ -74,7 +76,8 @@ cells::Rows measure_frames(door::In<uint8_t, door::Frames> pixels, int32_t half,
   std::vector<cells::Part> parts((size_t)frames);
   {
     nb::gil_scoped_release unlocked;
-    door::each_frame((int64_t)parts.size(), threads, work.scratch_bytes(keeps_labels), [&](int64_t f, pw::Scratch memory) {
+    const int64_t scratch = work.scratch_bytes(keeps_labels);
+    door::each_frame((int64_t)parts.size(), threads, scratch, [&](int64_t f, pw::Scratch memory) {
       int32_t* own = keeps_labels ? labels.data() + f * height * width : nullptr;
       const quality::Sums sums = keeps_sums ? quality::sums_of(f, integers, rows, columns) : quality::Sums{};
       parts[(size_t)f] = work.measure(pixels.data() + f * height * width, own, sums, first_frame + f, memory);

@@ -27,7 +27,8 @@ void sum_frames(door::In<uint8_t, door::Frames> pixels, quality::Integers intege
   nb::gil_scoped_release unlocked;
   door::each_frame(count, threads, pw::sum_frame_bytes(width), [&](int64_t f, pw::Scratch memory) {
     const quality::Sums sums = quality::sums_of(f, integers, rows, columns);
-    table.sum(pixels.data() + f * size, (int32_t)height, (int32_t)width, sums.integers, sums.rows, sums.columns, memory);
+    table.sum(pixels.data() + f * size, (int32_t)height, (int32_t)width, sums.integers, sums.rows,
+              sums.columns, memory);
   });
 }
 

@@ -32,30 +32,43 @@ struct Entry {
   Sizes (*sizes)(int64_t height, int64_t width, const Numbers& numbers);
 };
 
+// an entry point whose memory depends on the size of a frame alone
+template <int64_t (*bytes)(int64_t, int64_t)>
+constexpr Entry large() {
+  return {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, bytes(height, width)}; }};
+}
+
+template <int64_t (*bytes)(int64_t)>
+constexpr Entry fast() {
+  return {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{bytes(width), 0}; }};
+}
+
+template <Sizes (*sizes)(int64_t, int64_t)>
+constexpr Entry both() {
+  return {0, [](int64_t height, int64_t width, const Numbers&) { return sizes(height, width); }};
+}
+
+const Entry NOTHING = {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }};
+
 const std::map<std::string, Entry> ENTRIES = {
     {"adjust_background", {1, [](int64_t height, int64_t width, const Numbers& half) {
        return Sizes{pw::adjust_frame_fast_bytes(width), pw::adjust_frame_bytes(height, width, half[0])};
      }}},
     {"cnn_input", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{pw::prepare_frame_bytes(), 0}; }}},
-    {"fill_holes",
-     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::fill_holes_bytes(height, width)}; }}},
+    {"fill_holes", large<pw::fill_holes_bytes>()},
     {"find_foreground", {4, [](int64_t height, int64_t width, const Numbers& n) {  // half, ratio, radius, cap
        const pw::ForegroundNumbers numbers = {(int32_t)n[0], (int32_t)n[1], (int32_t)n[2], 100, 0, (int32_t)n[3]};
        return Sizes{pw::measure_energy_bytes(height, width, n[0], n[1], n[2]),
                     pw::find_foreground_bytes(height, width, numbers)};
      }}},
-    {"label_pieces",
-     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::label_pieces_bytes(height, width)}; }}},
-    {"list_cells", {0, [](int64_t height, int64_t width, const Numbers&) { return list_cells_scratch(height, width); }}},
-    {"measure_cells", {0, [](int64_t height, int64_t width, const Numbers&) { return measure_cells_scratch(height, width); }}},
-    {"place_cells", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
-    {"remove_small",
-     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::remove_small_bytes(height, width)}; }}},
-    {"remove_walls",
-     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::remove_walls_bytes(height, width)}; }}},
-    {"erode_planes", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::erode_plane_fast_bytes(width), 0}; }}},
-    {"split_frames",
-     {0, [](int64_t height, int64_t width, const Numbers&) { return Sizes{0, pw::split_bytes(height, width)}; }}},
+    {"label_pieces", large<pw::label_pieces_bytes>()},
+    {"list_cells", both<list_cells_scratch>()},
+    {"measure_cells", both<measure_cells_scratch>()},
+    {"place_cells", NOTHING},
+    {"remove_small", large<pw::remove_small_bytes>()},
+    {"remove_walls", large<pw::remove_walls_bytes>()},
+    {"erode_planes", fast<pw::erode_plane_fast_bytes>()},
+    {"split_frames", large<pw::split_bytes>()},
     {"segment_frames", {(size_t)pw::RECIPE_NUMBERS, [](int64_t height, int64_t width, const Numbers& n) {
        int32_t numbers[pw::RECIPE_NUMBERS];
        for (int32_t i = 0; i < pw::RECIPE_NUMBERS; ++i) numbers[i] = (int32_t)n[(size_t)i];
@@ -64,9 +77,9 @@ const std::map<std::string, Entry> ENTRIES = {
        return Sizes{pw::segment_frame_fast_bytes(height, width, recipe),
                     pw::segment_frame_bytes(height, width, recipe) + pw::plane_bytes(height, width)};
      }}},
-    {"sum_frames", {0, [](int64_t, int64_t width, const Numbers&) { return Sizes{pw::sum_frame_bytes(width), 0}; }}},
-    {"render_frames", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
-    {"scale_images", {0, [](int64_t, int64_t, const Numbers&) { return Sizes{0, 0}; }}},
+    {"sum_frames", fast<pw::sum_frame_bytes>()},
+    {"render_frames", NOTHING},
+    {"scale_images", NOTHING},
 };
 
 Sizes scratch_bytes(const std::string& entry, int64_t height, int64_t width, const Numbers& numbers) {

@@ -7,7 +7,8 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& what) { door::refuse("split", what); }
 
-void split(door::In<uint64_t, door::Frames> planes, door::In<uint8_t, door::Frames> grey, int32_t depth, int32_t seam_level,
+void split(door::In<uint64_t, door::Frames> planes, door::In<uint8_t, door::Frames> grey, int32_t depth,
+           int32_t seam_level,
            bool remove_touching, door::Out<int32_t, door::Frames> labels, door::Out<int32_t, nb::shape<-1>> counts,
            int32_t threads, const std::string& instructions) {
   const auto frames = (int64_t)labels.shape(0), height = (int64_t)labels.shape(1), width = (int64_t)labels.shape(2);
@@ -34,15 +35,17 @@ void split(door::In<uint64_t, door::Frames> planes, door::In<uint8_t, door::Fram
   nb::gil_scoped_release unlocked;
   door::each_frame(frames, threads, pw::split_bytes(height, width), [&](int64_t f, pw::Scratch memory) {
     count[f] = size == 0 ? 0
-                         : table.split_pieces(plane + f * height * words, level + f * size, (int32_t)height, (int32_t)width,
-                                              depth, seam_level, remove_touching, label + f * size, {}, memory);
+                         : table.split_pieces(plane + f * height * words, level + f * size, (int32_t)height,
+                                              (int32_t)width, depth, seam_level, remove_touching, label + f * size, {},
+                                              memory);
   });
 }
 
 }  // namespace
 
 void bind_split(nb::module_& m) {
-  m.def("split", &split, "planes"_a.noconvert(), "grey"_a.noconvert(), "depth"_a.noconvert(), "seam_level"_a.noconvert(),
-        "remove_touching"_a.noconvert(), "labels"_a.noconvert(), "counts"_a.noconvert(), "threads"_a = 1,
+  m.def("split", &split, "planes"_a.noconvert(), "grey"_a.noconvert(), "depth"_a.noconvert(),
+        "seam_level"_a.noconvert(), "remove_touching"_a.noconvert(), "labels"_a.noconvert(),
+        "counts"_a.noconvert(), "threads"_a = 1,
         "instructions"_a = "best", "Part touching cells at their necks and number them in raster order.");
 }

@@ -5,7 +5,8 @@
 #include "tables.hpp"
 
 struct QualityTable {
-  void (*sum)(const uint8_t* pixels, int32_t height, int32_t width, int64_t* integers, uint32_t* rows, uint32_t* columns,
+  void (*sum)(const uint8_t* pixels, int32_t height, int32_t width, int64_t* integers, uint32_t* rows,
+              uint32_t* columns,
               pw::Scratch scratch);
 };
 PW_DECLARE_TABLES(QualityTable, quality);

@@ -66,7 +66,8 @@ std::string difference(const Arrays& one, const Arrays& other) {
   for (const auto& [name, array] : one) {
     const auto found = other.find(name);
     if (found == other.end() || found->second.shape != array.shape) return name;
-    if (array.bytes() && std::memcmp(array.memory.get(), found->second.memory.get(), (size_t)array.bytes())) return name;
+    const void *mine = array.memory.get(), *other = found->second.memory.get();
+    if (array.bytes() && std::memcmp(mine, other, (size_t)array.bytes())) return name;
   }
   return one.size() == other.size() ? "" : "number of results";
 }

@@ -55,7 +55,8 @@ int draw(const Operation& operation, int64_t count, uint64_t seed, const std::st
   return file.flush() ? 0 : 2;
 }
 
-int run(const Operation& operation, const std::string& in, const std::string& out, const std::vector<std::string>& builds) {
+int run(const Operation& operation, const std::string& in, const std::string& out,
+        const std::vector<std::string>& builds) {
   std::ifstream file(in, std::ios::binary);
   if (!file) throw std::runtime_error("cannot read " + in);
   std::ofstream results(out, std::ios::binary);
@@ -141,7 +142,8 @@ int obey(std::vector<std::string> words) {
     return run(find_operation(words[1]), words[2], words[3], {words.begin() + 4, words.end()});
   if (verb == "fuzz" && words.size() > 3)
     return fuzz(std::stoll(words[1]), std::stoull(words[2]), std::stoll(words[3]), {words.begin() + 4, words.end()});
-  std::cerr << "usage: harness list | draw OP COUNT SEED OUT | run OP IN OUT BUILD... | fuzz COUNT SEED EVERY [OP...]\n";
+  std::cerr << "usage: harness list | draw OP COUNT SEED OUT | run OP IN OUT BUILD... | "
+               "fuzz COUNT SEED EVERY [OP...]\n";
   return 2;
 }
 

@@ -60,7 +60,8 @@ class Returned {
   ~Returned() { *at_ = alike_ ? (T)first_.load() : (T)-1; }
   void put(T value) {
     int64_t nothing = NOTHING;
-    if (!first_.compare_exchange_strong(nothing, (int64_t)value, std::memory_order_relaxed) && nothing != (int64_t)value) alike_ = false;
+    const bool first = first_.compare_exchange_strong(nothing, (int64_t)value, std::memory_order_relaxed);
+    if (!first && nothing != (int64_t)value) alike_ = false;
   }
 
  private:

@@ -13,7 +13,8 @@ void run_scan(const Runner& runner, Case& worked) {
   const auto count = (int32_t)worked.at("values").shape[0];
   auto* values = worked.in_place<int32_t>("before", "values");
   auto* total = worked.result<int32_t>("total", {});
-  runner.block(pw::SCAN_BYTES, [&](pw::Scratch scratch) { runner.tables->vocabulary->scan(values, count, total, scratch); });
+  runner.block(pw::SCAN_BYTES,
+               [&](pw::Scratch scratch) { runner.tables->vocabulary->scan(values, count, total, scratch); });
 }
 
 void draw_gather(Chance& chance, Case& made) {

@@ -14,7 +14,8 @@ void run_energies(const Runner& runner, Case& worked) {
   const auto* grey = worked.in<uint8_t>("grey");
   auto* energy = worked.result<uint32_t>("energy", {h, w});
   auto* counts = worked.result<uint32_t>("counts", {pw::LEVELS});
-  runner.block(pw::measure_energy_frame_bytes(w) + pw::measure_energy_bytes(h, w, half, 0, 0), [&](pw::Scratch scratch) {
+  const int64_t bytes = pw::measure_energy_frame_bytes(w) + pw::measure_energy_bytes(h, w, half, 0, 0);
+  runner.block(bytes, [&](pw::Scratch scratch) {
     runner.tables->texture->measure(grey, h, w, half, energy, counts, scratch);
   });
 }
@@ -48,7 +49,8 @@ void run_binarise(const Runner& runner, Case& worked) {
 void draw_levels(Chance& chance, Case& made) {
   const int32_t count = chance.within(0, 300);
   auto* energies = made.give<uint32_t>("energies", {count});
-  for (int32_t i = 0; i < count; ++i) energies[i] = (uint32_t)chance.within(0, chance.one_in(2) ? 2000 : pw::ENERGY_LIMIT);
+  for (int32_t i = 0; i < count; ++i)
+    energies[i] = (uint32_t)chance.within(0, chance.one_in(2) ? 2000 : pw::ENERGY_LIMIT);
 }
 
 void run_levels(const Runner& runner, Case& worked) {

@@ -4,8 +4,9 @@
 // one linear map for the whole frame, grey = clip((pixel * gain + bias) >> 16, 0, 255):
 //   offset mode  gain 65536, bias = shift * 65536; shift = 130 - mean, the nearest whole level, halves up;
 //   gain mode    gain = 130 / mean in 1/65536, the nearest, halves up, at most 128; bias 32768 rounds. Black frames: 1.
-// Then each 4 x 4 square becomes the mean of its central 2 x 2 after the map, (sum + 2) / 4: linear interpolation at the
-// centre, as OpenCV resizes 8 bit by four. Pixels that the map sends outside 0..255 are counted over the whole frame.
+// Then each 4 x 4 square becomes the mean of its central 2 x 2 after the map, (sum + 2) / 4: linear interpolation at
+// the centre, as OpenCV resizes 8 bit by four. Pixels that the map sends outside 0..255 are counted over the whole
+// frame.
 // The scaling to float32 divides by 255, subtracts the channel's mean, divides by its deviation: three roundings, in
 // this order, on every device; all channels hold the same grey picture.
 //

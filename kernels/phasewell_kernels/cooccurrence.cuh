@@ -5,8 +5,8 @@
 // A block of many threads counts with atomics in one table. A block of one thread first writes the codes of many pairs,
 // then counts them in PAIR_LANES tables in turn: counting one bin again at once would wait for the store before it.
 // These tables are 16 bit, so that one vector is a row, and are emptied into the wide one before they can overflow.
-// Ranges of a cell up to 2^24 px: pairs <= 2^26 in 32 bit; sums of levels <= 2^31, of squares <= 2^36, of squared counts
-// <= 2^54 in 64 bit. Shared bytes: 4 kB for many threads.
+// Ranges of a cell up to 2^24 px: pairs <= 2^26 in 32 bit; sums of levels <= 2^31, of squares <= 2^36, of squared
+// counts <= 2^54 in 64 bit. Shared bytes: 4 kB for many threads.
 #ifndef PHASEWELL_COOCCURRENCE_CUH
 #define PHASEWELL_COOCCURRENCE_CUH
 #include "grid.cuh"

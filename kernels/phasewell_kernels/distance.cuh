@@ -2,9 +2,9 @@
 //
 // Down and up the columns: rows to the nearest background pixel; then along rows: the least g(x')^2 + (x - x')^2. What
 // lies outside of the frame is not background; a frame without any has (height + width)^2 everywhere.
-// Near frames, where nothing is NEAR_PX or more away (all real ones): g in 8 bits, squares in 16, the search along the row
-// ends at the first step whose square is no smaller than what is found. Other frames: the lower envelope of parabolas, row
-// by row in linear time, so that no frame takes long.
+// Near frames, where nothing is NEAR_PX or more away (all real ones): g in 8 bits, squares in 16, the search along the
+// row ends at the first step whose square is no smaller than what is found. Other frames: the lower envelope of
+// parabolas, row by row in linear time, so that no frame takes long.
 // Bytes per frame: plane h * w / 8 read twice, g h * w written, read and written, read; sixteenths 2 h * w written.
 // Near: g <= 163, squares and sums of two squares <= 2 * 163^2 = 53,138 < 2^16, sixteenths <= 2607. Far: g <= h + w
 // <= 32,767, squares < 2^30, sixteenths <= 524,272 < 2^20.
@@ -75,7 +75,8 @@ PW_BLOCK_CODE void measure_columns(const uint64_t* plane, int32_t height, int32_
 }
 
 #ifdef PW_ROWS
-PW_DEVICE void near_column_word(uint64_t word, const uint8_t* __restrict__ before, uint8_t* __restrict__ at, bool second) {
+PW_DEVICE void near_column_word(uint64_t word, const uint8_t* __restrict__ before, uint8_t* __restrict__ at,
+                                bool second) {
   if (word == 0) {
     for (int32_t x = 0; x < 64 && !second; ++x) at[x] = 0;
     return;
@@ -101,14 +102,15 @@ PW_DEVICE void near_columns(const uint64_t* plane, int32_t height, int32_t width
   for (int32_t x = 0; x < words * 64; ++x) row_of(column, -1)[x] = row_of(column, height)[x] = (uint8_t)NEAR_PX;
   for (int32_t y = 0; y < height; ++y)
     for (int32_t w = 0; w < words; ++w)
-      near_column_word(plane[(int64_t)y * words + w], row_of(column, y - 1) + w * 64, row_of(column, y) + w * 64, false);
+      near_column_word(plane[(int64_t)y * words + w], row_of(column, y - 1) + w * 64, row_of(column, y) + w * 64,
+                       false);
   for (int32_t y = height - 1; y >= 0; --y)
     for (int32_t w = 0; w < words; ++w)
       near_column_word(plane[(int64_t)y * words + w], row_of(column, y + 1) + w * 64, row_of(column, y) + w * 64, true);
 }
 
-// Sixteenths of the 64 pixels at `squares`, whose neighbours up to NEAR_PX away can be read; only those of `word` count.
-// Returns whether one of them is too far away for 16 bits.
+// Sixteenths of the 64 pixels at `squares`, whose neighbours up to NEAR_PX away can be read; only those of `word`
+// count. Returns whether one of them is too far away for 16 bits.
 PW_DEVICE bool search_word(const uint16_t* __restrict__ squares, uint64_t word, uint16_t* __restrict__ sixteenths) {
 #ifdef PW_VECTORS
   Vector16 farthest = {};

@@ -37,7 +37,8 @@ typedef unsigned long long uintptr_t;
 #define PW_KERNEL extern "C" __global__ void  // entry points stand under #ifdef PW_CUDA at the end of a file
 #define PW_BLOCK_CODE __device__ __noinline__  // large functions of a whole block: one copy, registers of its own
 #define PW_ROW_CODE __device__ __noinline__  // loops over a row, with promises of __restrict__
-#define PW_CONSTANT __constant__ const  // tables of exact integers; where threads read different entries, copy them first
+// tables of exact integers; where threads read different entries, copy them first
+#define PW_CONSTANT __constant__ const
 #define PW_THREAD ((int32_t)threadIdx.x)
 #define PW_THREADS ((int32_t)blockDim.x)
 #define PW_BARRIER() __syncthreads()
@@ -178,7 +179,9 @@ PW_DEVICE Scratch block_scratch(char* arena, int64_t stride) {
 
 // bytes of a `take`, for the sizes that the host computes
 // (compiled for the host only: kernels never call it)
-constexpr int64_t taken_bytes(int64_t count, int64_t size) { return (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+constexpr int64_t taken_bytes(int64_t count, int64_t size) {
+  return (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 constexpr int64_t SCAN_BYTES = taken_bytes(MAX_THREADS + 1, sizeof(int32_t));
 
 // values[i] becomes the sum of those before it; returns the sum of all. Takes SCAN_BYTES. Sums must stay below 2^31.

@@ -89,7 +89,8 @@ PW_DEVICE int32_t interior(const RenderCell& cell, const int8_t* texture, int32_
 }
 
 // one tile of one frame; scratch of TILE_H * TILE_W each
-// cells: (n); outlines: (n, KNOTS, 4); profiles: (kinds, PROFILE) Q4 grey; texture: (TEXTURE, TEXTURE); mottle: (TEXTURE, MOTTLE_W)
+// cells: (n); outlines: (n, KNOTS, 4); profiles: (kinds, PROFILE) Q4 grey; texture: (TEXTURE, TEXTURE);
+// mottle: (TEXTURE, MOTTLE_W)
 // profile index = (distance + reach) * profile_scale >> 16
 PW_DEVICE void render_tile(const RenderFrame& frame, const RenderCell* cells, const int16_t* outlines, int32_t n,
                            const int16_t* profiles, const int8_t* texture, const int8_t* mottle, int32_t reach,
@@ -155,7 +156,8 @@ PW_DEVICE void render_tile(const RenderFrame& frame, const RenderCell* cells, co
 // grid: (tiles, frames); cells of frame f are [offsets[f], offsets[f + 1])
 PW_KERNEL render_frames(const pw::RenderFrame* frames, const int64_t* offsets, const pw::RenderCell* cells,
                         const int16_t* outlines, const int16_t* profiles, const int8_t* texture, const int8_t* mottle,
-                        int32_t reach, int32_t profile_scale, int32_t height, int32_t width, uint8_t* pixels, int32_t* labels) {
+                        int32_t reach, int32_t profile_scale, int32_t height, int32_t width, uint8_t* pixels,
+                        int32_t* labels) {
   __shared__ int16_t body[pw::TILE_H * pw::TILE_W];
   __shared__ int16_t halo[pw::TILE_H * pw::TILE_W];
   __shared__ int32_t owner[pw::TILE_H * pw::TILE_W];

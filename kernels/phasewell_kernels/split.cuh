@@ -211,7 +211,8 @@ PW_DEVICE int32_t split_surface(const uint64_t* plane, int32_t height, int32_t w
 // wanted, their runs, and labels are undefined. `grey` is background-adjusted; `depth` in sixteenths of a pixel summed
 // over 25 pixels; seam_level 0: no seams. Returns how many there are.
 PW_BLOCK_CODE int32_t split_pieces(const uint64_t* plane, const uint8_t* grey, int32_t height, int32_t width,
-                                   int32_t depth, int32_t seam_level, bool remove_touching, int32_t* labels, LabelRuns found,
+                                   int32_t depth, int32_t seam_level, bool remove_touching, int32_t* labels,
+                                   LabelRuns found,
                                    Scratch frame) {
   const SplitNumbers numbers{depth, remove_touching};
   uint64_t* inner = take<uint64_t>(frame, (int64_t)height * plane_words(width));

@@ -28,7 +28,8 @@ PW_DEVICE T* take_sums(Scratch& scratch, int32_t width) {
 #ifdef PW_ROWS
 // sums[x] becomes the sum of five rows of column x, for x from -2 to width + 1, columns mirrored
 template <typename T, typename S>
-PW_DEVICE void add_rows(const T* __restrict__ a, const T* __restrict__ b, const T* __restrict__ c, const T* __restrict__ d,
+PW_DEVICE void add_rows(const T* __restrict__ a, const T* __restrict__ b, const T* __restrict__ c,
+                        const T* __restrict__ d,
                         const T* __restrict__ e, int32_t width, S* __restrict__ sums) {
   for (int32_t x = 0; x < width; ++x) sums[x] = (S)(a[x] + b[x] + c[x] + d[x] + e[x]);
   for (int32_t out = 1; out <= SMOOTHING_HALF; ++out) {
@@ -67,12 +68,14 @@ PW_DEVICE int32_t sum_around(int32_t y, int32_t x, int32_t height, int32_t width
 #endif
 
 // Writes the plane without bright seams. Takes sums_bytes(width, 2).
-PW_BLOCK_CODE void cut_seams(const uint64_t* plane, const uint8_t* grey, int32_t height, int32_t width, int32_t seam_level,
+PW_BLOCK_CODE void cut_seams(const uint64_t* plane, const uint8_t* grey, int32_t height, int32_t width,
+                             int32_t seam_level,
                              uint64_t* inner, Scratch scratch) {
   const int32_t words = plane_words(width);
   const int32_t limit = seam_level > 127 ? 255 * SMOOTHING_AREA : SMOOTHING_AREA * (BACKGROUND + seam_level);
   if (limit >= 255 * SMOOTHING_AREA || seam_level == 0) {
-    for (int32_t y = 0; y < height; ++y) PW_EACH(w, words) inner[(int64_t)y * words + w] = plane[(int64_t)y * words + w];
+    for (int32_t y = 0; y < height; ++y)
+      PW_EACH(w, words) inner[(int64_t)y * words + w] = plane[(int64_t)y * words + w];
     PW_BARRIER();
     return;
   }
