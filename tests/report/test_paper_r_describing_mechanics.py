@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from phasewell.populations import RoundRule, compare_lots, measure_growth
 from phasewell.report.blocks import Figure, Images, Page, Table
 from phasewell.report.document import render
 from phasewell.report.paper_r.describing import sections, verdicts
+from phasewell.report.paper_r.describing_charts import point_labels
 from phasewell.report.paper_r.outcome import Outcome
 from phasewell.runs import run as run_plate
 from phasewell.runs.paper_r import Material, choose_scale, read_material
@@ -139,3 +141,20 @@ def test_one_hour_is_enough(material: Material) -> None:
     made = {name: make(first, SCALE) for name, make in STEPS.items()}
     shown = sections(outcome_of(first, json.loads(json.dumps(made))))
     assert [section.name for section in shown] == list(STEPS)
+
+
+def test_names_of_clones_at_one_place_do_not_lie_on_each_other() -> None:
+    rows = [
+        {"clone": f"clone{i:02d}", "x": 3.5 if i < 6 else float(i), "potency": 12 if i < 6 else 7} for i in range(8)
+    ]
+    marks = [layer.to_dict(validate=False) for layer in point_labels(rows, "x:Q", "potency:Q", "potency", (392, 272))]
+    places = {
+        row["label"]: (mark["mark"]["dx"], mark["mark"]["dy"])
+        for mark in marks
+        for part in mark["datasets"].values()
+        for row in part
+    }
+    assert sorted(places) == [f"{i:02d}" for i in range(8)], "what all names begin with is left out"
+    together = [places[f"{i:02d}"] for i in range(6)]
+    for one, other in itertools.combinations(together, 2):
+        assert abs(one[0] - other[0]) >= 15 or abs(one[1] - other[1]) >= 10, (one, other)
