@@ -34,6 +34,7 @@ autodoc_typehints = "description"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 default_role = "literal"
+smartquotes = False  # they would make one dash of the two of an option
 
 make_pages(Path(__file__).parent)
 
