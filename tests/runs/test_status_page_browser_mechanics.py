@@ -98,6 +98,22 @@ def test_the_page_shuts_nobody_out(pages: tuple[Path, Path], screen: Any, axe: s
         assert screen.accessibility(axe) == []
 
 
+def test_a_plate_of_96_wells_fits_a_narrow_window_whatever_its_name(
+    pages: tuple[Path, Path], screen: Any, tmp_path: Path
+) -> None:
+    from phasewell.runs.watching.status_page import render_status
+
+    page, name = tmp_path / "status.html", "Ω" * 127 + "x"
+    page.write_text(render_status({**runs.status(pages[1].parent), "plate": name}, 30), encoding="utf-8")
+    screen.driver.set_window_size(700, 900)
+    screen.open(page)
+    assert screen.find("h1").text.startswith(name)
+    assert screen.run("return document.documentElement.scrollWidth") <= screen.run("return innerWidth")
+    plate = "document.querySelector('table.plate')"
+    assert screen.run("return document.querySelectorAll('td.well').length") == 96
+    assert screen.run(f"return {plate}.scrollWidth <= {plate}.parentElement.clientWidth")
+
+
 def test_a_plate_of_a_hostile_name_is_text(pages: tuple[Path, Path], screen: Any, tmp_path: Path) -> None:
     from phasewell.runs.watching.status_page import render_status
 

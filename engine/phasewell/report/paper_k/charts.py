@@ -126,8 +126,8 @@ def confusion_maps(matrices: Mapping[str, Sequence[Sequence[int]]], classes: Seq
                 text = f"{count:,} ({100 * share:.0f} %)"
                 rows.append({"truth": truth, "called": called, "share": plain(share), "text": text})
         base = alt.Chart(inline(rows)).encode(
-            x=alt.X("called:N", title="Called", sort=list(classes), axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("truth:N", title="Is", sort=list(classes)),
+            x=alt.X("called:N", title="Called class", sort=list(classes), axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("truth:N", title="True class", sort=list(classes)),
         )
         squares = base.mark_rect().encode(
             color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=UNIT), legend=None)
