@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -124,13 +125,9 @@ def paper_k(
 
     chosen = choose_scale(scale, networks=network, seed=seed)
 
-    def tell(line: str) -> None:
-        if not quiet:
-            print(line, file=sys.stderr)
-
-    result = reproduce_paper_k(plate, output, chosen, weights=weights, device=device, say=tell)
+    result = reproduce_paper_k(plate, output, chosen, weights=weights, device=device, say=_teller(quiet))
     page = write_paper_k(output)
-    document: dict[str, Any] = {"page": str(page), "result": str(output / "result.json"), "scale": chosen.name}
+    document = _reproduction_document(page, output, chosen.name)
     document |= {"networks": list(chosen.networks), "final": result["final"]["network"]}
     document["pretrained"] = {name: found["pretrained"] for name, found in result["networks"].items()}
     document["simulated"] = result["plate"]["simulated"]
@@ -184,21 +181,33 @@ def paper_r(
     from phasewell.report.paper_r import write_paper_r
     from phasewell.runs.paper_r import choose_scale, reproduce_paper_r
 
-    def tell(line: str) -> None:
-        if not quiet:
-            print(line, file=sys.stderr)
-
     chosen = choose_scale(scale, seed, set_)
     where: dict[str, Any] = {"target": target, "group": group, "ledger": ledger}
-    result = reproduce_paper_r(run, output, chosen, **where, workers=workers, scheduler=scheduler, say=tell)
+    result = reproduce_paper_r(run, output, chosen, **where, workers=workers, scheduler=scheduler, say=_teller(quiet))
     page = write_paper_r(output)
     lasso = result["steps"]["models"]["evaluations"]["lasso"]
-    document: dict[str, Any] = {"page": str(page), "result": str(output / "result.json"), "scale": chosen.name}
+    document = _reproduction_document(page, output, chosen.name)
     document |= {"simulated": result["material"]["simulated"]}
     document["lasso"] = {key: lasso[key] for key in ("rmse", "baseline_rmse", "q2", "verdict")}
     document["selected"] = result["steps"]["lasso_grid"]["selected"]
     show(document, str(page), json)
     return EXIT_DONE
+
+
+def _teller(quiet: bool) -> Callable[[str], None]:
+    """Return what is told of the steps of a reproduction: lines on stderr, or nothing."""
+
+    def tell(line: str) -> None:
+        if not quiet:
+            print(line, file=sys.stderr)
+
+    return tell
+
+
+def _reproduction_document(page: Path, output: Path, scale: str) -> dict[str, Any]:
+    from phasewell.manifest import REPRODUCTION_NAME
+
+    return {"page": str(page), "result": str(output / REPRODUCTION_NAME), "scale": scale}
 
 
 def change_recipe(base: TrainingRecipe, settings: tuple[str, ...]) -> TrainingRecipe:

@@ -14,6 +14,7 @@ from phasewell.cells import DESCRIPTOR_NAMES
 from phasewell.durable import read_object
 from phasewell.errors import PhasewellError
 from phasewell.images import open_plate
+from phasewell.manifest import MANIFEST_NAME
 from phasewell.plate import Plate
 from phasewell.profiles import FieldMoments, Profile, ProfileColumn
 from phasewell.report.contact_sheets import Sheet, choose_frames, make_sheets
@@ -80,7 +81,7 @@ def read_content(run_dir: Path, agreement: Mapping[str, Any] | None = None, plat
         store=plate,
         times=info.times,
         notes=notes,
-        manifest_sha256=hashlib.sha256((run_dir / "manifest.json").read_bytes()).hexdigest(),
+        manifest_sha256=hashlib.sha256((run_dir / MANIFEST_NAME).read_bytes()).hexdigest(),
     )
 
 
