@@ -95,6 +95,14 @@ class Screen:
         serious = [v for v in found if v["impact"] in ("serious", "critical")]
         return [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]} x {len(v['nodes'])}" for v in serious]
 
+    def faults(self, page: Path, axe: str) -> list[str]:
+        """Open a page, wait for its charts, and return what it, the console, the network and axe-core find wrong."""
+        self.open(page)
+        about = "document.documentElement.dataset"
+        self.wait(f"{about}.chartsDrawn && {about}.chartsDrawn === {about}.charts")
+        told = str(self.run(f"return {about}.problems || ''"))
+        return [*filter(None, [told]), *self.accessibility(axe), *self.console(), *self.log()]
+
     def picture(self, path: Path, width: int = 1280, height: int = 900) -> Path:
         """Write what the window shows as PNG; where PHASEWELL_SCREENSHOTS names a folder, there as well."""
         self.driver.set_window_size(width, height)

@@ -94,9 +94,5 @@ def test_bad_calls_are_refused_before_any_work(finished: Path, tmp_path: Path, c
 
 @pytest.mark.browser
 def test_the_page_is_whole_in_a_browser(finished: Path, other: Path, tmp_path: Path, screen: Any, axe: str) -> None:
-    screen.open(write_comparison(finished, other, tmp_path / "comparison.html"))
-    screen.wait("document.documentElement.dataset.chartsDrawn === '3'")
-    assert screen.run("return document.documentElement.dataset.problems || ''") == ""
-    assert screen.accessibility(axe) == []
-    assert screen.console() == []
-    assert screen.log() == []
+    assert screen.faults(write_comparison(finished, other, tmp_path / "comparison.html"), axe) == []
+    assert screen.run("return document.documentElement.dataset.charts") == "3"

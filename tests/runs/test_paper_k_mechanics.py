@@ -186,10 +186,4 @@ def test_every_item_of_the_paper_names_tests_that_exist() -> None:
 
 @pytest.mark.browser
 def test_the_page_draws_every_chart_and_bars_nobody(made: tuple[Path, Any, Path], screen: Any, axe: str) -> None:
-    screen.open(made[2])
-    about = "document.documentElement.dataset"
-    screen.wait(f"{about}.chartsDrawn && {about}.chartsDrawn === {about}.charts")
-    assert screen.run(f"return {about}.problems || ''") == ""
-    assert screen.accessibility(axe) == []
-    assert screen.console() == []
-    assert screen.log() == []
+    assert screen.faults(made[2], axe) == []

@@ -184,10 +184,4 @@ def test_a_scale_is_changed_by_settings_and_names_the_nearest_key() -> None:
 def test_the_page_draws_every_chart_and_bars_nobody(
     made: tuple[Path, dict[str, Any], Path], screen: Any, axe: str
 ) -> None:
-    screen.open(made[2])
-    about = "document.documentElement.dataset"
-    screen.wait(f"{about}.chartsDrawn && {about}.chartsDrawn === {about}.charts")
-    assert screen.run(f"return {about}.problems || ''") == ""
-    assert screen.accessibility(axe) == []
-    assert screen.console() == []
-    assert screen.log() == []
+    assert screen.faults(made[2], axe) == []
