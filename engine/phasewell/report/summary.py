@@ -33,7 +33,7 @@ def headline(content: Content) -> Section:
         "quarantined": manifest.n_quarantined,
         "missing": manifest.n_missing,
     }
-    size = f"{plate.pixel_size_um:.4g} µm / px"
+    size = f"{plate.pixel_size_um:.4g}\u00a0µm/px"
     field_of_view = ""
     if plate.frame_shape:
         height, width = plate.frame_shape
