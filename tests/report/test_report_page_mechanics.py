@@ -211,3 +211,9 @@ def test_charts_refuse_what_json_cannot_say(make: Callable[..., Content]) -> Non
     with pytest.raises(ValueError, match="JSON"):
         script_json(to_spec(chart, "a chart", 1))
     assert np.isnan(make(empty=True).measures["cells"].values).all()
+
+
+def test_one_of_something_is_said_as_one(content: Callable[..., Content]) -> None:
+    assert compose(content(("C03",), (0.0,), ("f1", "f2"))).subtitle.startswith(
+        "phasewell report · 1 well, 2 fields, 1 hour"
+    )

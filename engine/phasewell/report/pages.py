@@ -23,7 +23,8 @@ def compose(content: Content, folder: PictureFolder | None = None) -> Page:
         checks.agreement(content),
         provenance.provenance(content),
     )
-    shape = f"{len(plate.wells)} wells, {len(plate.fields)} fields, {len(plate.times_h)} hours"
+    counts = {"well": len(plate.wells), "field": len(plate.fields), "hour": len(plate.times_h)}
+    shape = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
     subtitle = f"phasewell report · {shape} · run {content.manifest.run_id[:12]}"
     footer = f"phasewell {content.manifest.code_version}. {OFFLINE}"
     return Page(f"Plate {plate.name}", subtitle, plate.simulated, sections, footer)

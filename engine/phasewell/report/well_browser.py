@@ -34,7 +34,7 @@ def well_browser(content: Content, folder: PictureFolder | None) -> WellBrowser:
         "wells": list(plate.wells),
         "fields": list(plate.fields),
         "hours": [hour_text(hour) for hour in plate.times_h],
-        "frame_um": None if plate.frame_shape is None else f"{plate.frame_shape[1] * plate.pixel_size_um:.3g}",
+        "frame_um": None if plate.frame_shape is None else f"{plate.frame_shape[1] * plate.pixel_size_um:.0f}",
         "annotations": _annotations(content),
         "filters": _filters(content),
         "flags": _flags(content),
