@@ -15,7 +15,7 @@ from phasewell.config import Config, PlateConfig, ProfileConfig, RunConfig
 from phasewell.durable import temporary_beside
 from phasewell.errors import InputError, LockedError, OutputError
 from phasewell.report import write_comparison, write_report
-from phasewell.report.applied_models import ends, panel_lines
+from phasewell.report.applied_models import _chart, ends, panel_lines
 from phasewell.report.reading import read_content
 from phasewell.runs import fit_models, plate_of, predict_wells, run, simulate
 from phasewell.runs.finished.applying import apply_model, keep_predictions, kept_path
@@ -188,6 +188,11 @@ def test_the_report_shows_them_apart_from_held_out_ones(plates: Path, new: Path)
 def test_an_infinite_interval_is_shown_as_infinite_and_a_stale_document_is_only_named(plates: Path, new: Path) -> None:
     applied = apply_model(new, model_of(plates), 0.95)
     assert {ends(applied, well) for well in applied.wells} == {("−∞", "∞")}
+    assert isinstance(applied, AppliedModel)
+    for model, is_drawn in ((applied, False), (apply_model(new, model_of(plates), 0.8), True)):
+        assert isinstance(model, AppliedModel)
+        chart = _chart(read_content(new), model, list(model.wells)).to_dict()
+        assert ('"y2"' in json.dumps(chart)) is is_drawn  # a rule without ends is a fault of the page
     undefined = applied.wells[0].model_copy(update={"predicted": None})
     assert ends(applied, undefined) == (None, None)
     path = keep_predictions(new, applied)

@@ -169,13 +169,12 @@ def _chart(content: Content, model: AppliedModel, shown: list[AppliedWell]) -> A
         alt.Tooltip("standing:N", title="The well is"),
     ]
     mean = alt.Chart(inline([{"mean": plain(model.baseline, 4)}])).mark_rule(color="var(--ink-3)", strokeDash=[5, 4])
-    layers = [
-        mean.encode(y=alt.Y("mean:Q", title=y_title)),
-        base.mark_rule(strokeWidth=2, opacity=0.55).encode(
-            x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=colour
-        ),
-        base.mark_point(filled=True, size=70, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip),
-    ]
+    layers = [mean.encode(y=alt.Y("mean:Q", title=y_title))]
+    if any(row["low"] is not None and row["high"] is not None for row in rows):  # of infinite ones nothing is drawn
+        interval = base.mark_rule(strokeWidth=2, opacity=0.55)
+        layers.append(interval.encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=colour))
+    points = base.mark_point(filled=True, size=70, opacity=1)
+    layers.append(points.encode(x=x, y=y, color=colour, shape=shape, tooltip=tooltip))
     if any(row["measured"] is not None for row in rows):
         diamonds = base.mark_point(filled=False, shape="diamond", size=80, color="var(--ink)", strokeWidth=1.4)
         layers.append(diamonds.encode(x=x, y=alt.Y("measured:Q", title=y_title)))
