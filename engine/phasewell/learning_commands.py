@@ -155,7 +155,7 @@ def paper_r(
     """Reproduce paper R on a finished run: growth, sizes, PCA, models, grids, bootstraps; the same command resumes.
 
     It works on tables; images are opened for a few panels only. Keys of the scale are set by
-    --set scale.KEY=VALUE, such as scale.grid_draws=50.
+    --set scale.KEY=VALUE, such as scale.deals=99.
 
     Parameters
     ----------

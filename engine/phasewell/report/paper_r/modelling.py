@@ -149,6 +149,8 @@ def _grid_facts(outcome: Outcome) -> Facts:
     ]
     if first["p_family"] is not None:
         detail = f"max-statistic over {count(first['deals'], 'deal')}; least possible {1 / (1 + first['deals']):.3f}"
+        if grid["draws"] > 1:
+            detail += f"; of the first draw, whose best RMSE is {first['rmse']:.2f}"
         facts.append(Fact("p over the whole grid", f"{first['p_family']:.3f}", detail))
     return Facts(facts)
 

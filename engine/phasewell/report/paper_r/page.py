@@ -57,7 +57,8 @@ def _summary(outcome: Outcome) -> Section:
     n_cells = sum(sum(row["n_cells"]) for row in material["clones"])
     times, p = material["times_h"], grid["first_draw"]["p_family"]
     lots = len({row["lot"] for row in material["lots"]})
-    over = f"p over the grid {p:.3f}" if p is not None else "p over the grid not computed"
+    which = "the grid" if grid["draws"] == 1 else "the grid of the first draw"
+    over = f"p over {which} {p:.3f}" if p is not None else "p over the grid not computed"
     facts = [
         Fact("Clones", str(len(clones)), f"{material['target']} {min(clones.values()):g} to {max(clones.values()):g}"),
         Fact("Bulk lots", str(lots), f"{len(material['lots'])} wells" if lots else "none in the plate map"),

@@ -22,7 +22,7 @@ def model_verdicts(outcome: Outcome) -> list[Verdict]:
     return [
         _potency(outcome),
         _lasso(outcome),
-        _economy(outcome),
+        judge_economy(outcome.steps["lasso_grid"]),
         _forest(outcome),
         _predicted(outcome),
         _structure(outcome),
@@ -59,7 +59,8 @@ def _lasso(outcome: Outcome) -> Verdict:
     good, p = sum(v < GOOD_RMSE for v in values), grid["first_draw"]["p_family"]
     text = f"{good} of {len(values)} cells below 1.0; baseline {grid['baseline_rmse']:.2f}; selected cell "
     text += f"{grid['selected']['rmse']:.2f}, Q\u00b2 {grid['selected']['q2']:.2f}"
-    text += f", p over the grid {p:.3f}" if p is not None else ", p over the grid not computed"
+    which = "the grid" if grid["draws"] == 1 else "the grid of the first draw of fields"
+    text += f", p over {which} {p:.3f}" if p is not None else ", p over the grid not computed"
     agrees = None if p is None else good > 1 and p <= SMALL_P
     return Verdict("R19", "Fig. 4a", "LASSO: RMSE below 1.0 in many cells; no baseline given", text, agrees)
 
@@ -75,11 +76,31 @@ def _effects(grid: dict[str, Any]) -> tuple[float, float]:
     return float(rmse.mean(axis=0).var() / total), float(rmse.mean(axis=1).var() / total)
 
 
-def _economy(outcome: Outcome) -> Verdict:
-    grid = outcome.steps["lasso_grid"]
+def _change_with_fields(grid: dict[str, Any]) -> float | None:
+    """Return the rank correlation of a grid's mean RMSE over windows with its field counts; None for fewer than 3."""
+    from scipy.stats import spearmanr
+
+    mean = np.array(grid["rmse"], dtype=np.float64).mean(axis=0)
+    keep = np.isfinite(mean)
+    if keep.sum() < 3 or np.ptp(mean[keep]) == 0.0:
+        return None
+    return float(spearmanr(np.array(grid["fields"])[keep], mean[keep]).statistic)
+
+
+def judge_economy(grid: dict[str, Any]) -> Verdict:
+    """Return the verdict on R18: field counts explain more of the RMSE than windows do, and more of them lower it.
+
+    `grid` is `ModelGrid.to_dict`, with the key `economy` where there were draws enough.
+    """
     fields, hours = _effects(grid)
     text = f"of the variance of the RMSE over the grid, field counts explain {fields:.0%}, windows {hours:.0%}"
-    agrees = fields > hours if grid["selected"]["q2"] > 0 and len(grid["n_hours"]) > 1 else None
+    change = _change_with_fields(grid)
+    if change is not None:
+        text += f"; its mean over windows goes with the field counts by rank correlation {change:+.2f}"
+    if "economy" in grid:
+        text += f"; {grid['economy']['sentence']}"
+    known = change is not None and grid["selected"]["q2"] > 0 and len(grid["n_hours"]) > 1
+    agrees = fields > hours and (change or 0.0) < 0.0 if known else None
     return Verdict("R18", "Fig. 4a", "Fields matter more than the window; more than 15 are enough", text, agrees)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Labels = Mapping[str, float]  # target by well
     Groups = Mapping[str, str]  # clone by well
 
-PIECES = 8  # of a grid: what a kill can cost
+PIECES = 8  # of a grid of forests or with deals: what a kill can cost; other draws are quick, one piece each
 MOST_COLUMNS = 3  # of a path on half of 15 clones, which can tell few apart
 
 
@@ -99,7 +99,7 @@ class ModelSteps:
         """Yield name and field counts of pieces of about the same size; every piece takes from the whole range."""
         wanted = self.scale.grid_fields if kind == "lasso" else self.scale.forest_fields
         counts = spread_counts(len(self.material.fields), wanted)
-        number = min(PIECES, len(counts))
+        number = min(PIECES, len(counts)) if draw == 0 else 1
         for place in range(number):
             yield f"{kind}-grid-draw{draw + 1}-piece{place + 1}", counts[place::number]
 

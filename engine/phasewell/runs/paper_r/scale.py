@@ -25,7 +25,7 @@ class PaperRScale(BaseModel):
     """Hours after this take no part (R1: 6 to 90 h of 120)."""
     grid_fields: AtLeastOne | None = None
     """How many of the field counts 1 .. all the LASSO grid takes, spread from 1 to all; None takes every one (R18)."""
-    grid_draws: AtLeastOne = 1
+    grid_draws: AtLeastOne = 50
     """Draws of fields of the LASSO grid, each a grid of its own; from 10 on the economy is stated as well."""
     deals: Count = 19
     """Times the whole grid of the first draw is repeated on potencies dealt out at random, for the p of its best cell;
@@ -66,7 +66,7 @@ SCALES = {scale.name: scale for scale in (SMOKE, PAPER)}
 
 
 def choose_scale(name: str, seed: int | None = None, settings: Sequence[str] = ()) -> PaperRScale:
-    """Return a scale by name, with a seed and settings such as `scale.grid_draws=50` in place of its own.
+    """Return a scale by name, with a seed and settings such as `scale.deals=99` in place of its own.
 
     Values are in TOML syntax; the word `all` is None. Raises UsageError for an unknown scale or key, naming the nearest
     key that there is, and for a value out of range.
