@@ -60,6 +60,7 @@ bench: $(VENV)/.dev $(VENV)-peers/.done  ## rates of this machine (idle, minutes
 	$(BIN)/python benchmarks/potency_profiles.py
 	$(BIN)/python benchmarks/potency_forest.py
 	$(BIN)/python benchmarks/potency_grid.py 50
+	$(BIN)/python benchmarks/paper_r.py build/bench/paper_r
 	$(BIN)/python benchmarks/simulated_screen.py build/bench --rates
 	$(VENV)-peers/bin/python benchmarks/engine.py build/bench/engine
 	$(BIN)/python benchmarks/ingest.py build/bench/ingest

@@ -99,8 +99,9 @@ def judge_economy(grid: dict[str, Any]) -> Verdict:
         text += f"; its mean over windows goes with the field counts by rank correlation {change:+.2f}"
     if "economy" in grid:
         text += f"; {grid['economy']['sentence']}"
-    known = change is not None and grid["selected"]["q2"] > 0 and len(grid["n_hours"]) > 1
-    agrees = fields > hours and (change or 0.0) < 0.0 if known else None
+    agrees = None
+    if change is not None and grid["selected"]["q2"] > 0 and len(grid["n_hours"]) > 1:
+        agrees = fields > hours and change < 0.0
     return Verdict("R18", "Fig. 4a", "Fields matter more than the window; more than 15 are enough", text, agrees)
 
 
